@@ -1,0 +1,40 @@
+# Branchwatch needs Python 3.11 or later and make; everything else is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo test check bench build clean
+
+build: $(VENV)/.run
+
+demo: $(VENV)/.run
+	$(BIN)/branchwatch demo $(ARGS)
+
+test: $(VENV)/.test
+	sh tests/debian_packages.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	@echo "run one: $(BIN)/python -m bench.<name> --json"
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Branchwatch needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+# dc09_spt, a foreign alarm panel for the tests, names a dead crypto package; pyproject.toml lists the living one.
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[check]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps dc09_spt
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,1 @@
+"""MQTT intake, decoding, exactly-once storage of readings, holes and quarantine."""

@@ -1,0 +1,1 @@
+"""What crosses a boundary between Branchwatch's parts: pure data, no I/O."""

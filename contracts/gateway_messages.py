@@ -1,0 +1,118 @@
+"""The small messages between gateway and collector: inventory, status and resend request (JSON)."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from contracts.devices import KINDS
+from contracts.errors import ContractViolation, RefusalCode
+from contracts.identity import GATEWAY_DEVICE, is_branch_id, is_local_device_id
+
+
+def _branch_id(value: str) -> str:
+    if not is_branch_id(value):
+        raise ValueError("expected a letter or digit, then at most 31 of A-Z a-z 0-9 _ -")
+    return value
+
+
+def _local_id(value: str) -> str:
+    if not is_local_device_id(value):
+        raise ValueError("expected a letter or digit, then at most 63 of A-Z a-z 0-9 _ . -")
+    return value
+
+
+def _kind(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f"unknown device kind, expected one of {', '.join(KINDS)}")
+    return value
+
+
+BranchId = Annotated[str, AfterValidator(_branch_id)]
+LocalDeviceId = Annotated[str, AfterValidator(_local_id)]
+KindName = Annotated[str, AfterValidator(_kind)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class DeviceEntry(_Message):
+    """A device behind a gateway, as the gateway's settings and the device itself name it."""
+
+    id: LocalDeviceId
+    kind: KindName
+    driver: str = Field(max_length=64)
+    name: str = Field(default="", max_length=128)
+    maker: str = Field(default="", max_length=128)
+    model: str = Field(default="", max_length=128)
+    serial: str = Field(default="", max_length=128)
+    firmware: str = Field(default="", max_length=128)
+
+
+class Inventory(_Message):
+    """All devices of a branch, the gateway included. It replaces the branch's earlier inventory."""
+
+    branch_id: BranchId
+    devices: tuple[DeviceEntry, ...]
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        seen: set[str] = set()
+        for device in self.devices:
+            if device.id in seen:
+                raise ValueError(f"device {device.id!r} is listed twice")
+            seen.add(device.id)
+        if GATEWAY_DEVICE not in seen:
+            raise ValueError(f"the gateway itself is missing: expected a device {GATEWAY_DEVICE!r}")
+        return self
+
+
+class GatewayStatus(_Message):
+    """Whether a gateway is connected; the broker publishes the offline one as the gateway's will."""
+
+    online: bool
+    boot: str = Field(min_length=1, max_length=64)
+    since: int = Field(ge=0, description="milliseconds since 1970 UTC at which this state began")
+    version: str = Field(default="", max_length=64)
+
+
+class ResendRequest(_Message):
+    """Packs the collector has not got, as inclusive ranges of seq of one boot identity."""
+
+    boot: str = Field(min_length=1, max_length=64)
+    resend: tuple[tuple[int, int], ...]
+
+
+def parse_inventory(payload: bytes, branch_id: str) -> Inventory:
+    """Read an inventory that came on the topic of ``branch_id``.
+
+    Raises:
+        ContractViolation: ``bad_inventory`` or ``wrong_branch``.
+    """
+    try:
+        inventory = Inventory.model_validate_json(payload)
+    except ValidationError as error:
+        raise ContractViolation(RefusalCode.BAD_INVENTORY, _first_error(error)) from error
+    if inventory.branch_id != branch_id:
+        raise ContractViolation(
+            RefusalCode.WRONG_BRANCH, f"inventory of {inventory.branch_id} on the topic of {branch_id}"
+        )
+    return inventory
+
+
+def parse_status(payload: bytes) -> GatewayStatus:
+    """Read a status message.
+
+    Raises:
+        ContractViolation: ``bad_status``.
+    """
+    try:
+        return GatewayStatus.model_validate_json(payload)
+    except ValidationError as error:
+        raise ContractViolation(RefusalCode.BAD_STATUS, _first_error(error)) from error
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "message"
+    return f"{where}: {first['msg']}"

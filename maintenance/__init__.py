@@ -1,0 +1,1 @@
+"""Work orders: opened by faults, moved by people, verified by telemetry."""

@@ -1,0 +1,1 @@
+"""Rules over readings: the rule catalogue, the engine and the life of a fault."""

@@ -1,0 +1,240 @@
+"""paho-mqtt behind asyncio: publish with acknowledgement, receive with manual acknowledgement, reconnect by itself.
+
+paho runs its own thread. Its callbacks only hand over to the event loop; they never block and never raise, because an
+exception there would end the thread.
+"""
+
+import asyncio
+import functools
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from contracts.errors import DependencyUnavailable
+from runtime.logs import get_logger
+from runtime.settings import BrokerSettings
+
+_log = get_logger(__name__)
+
+KEEPALIVE_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as received; acknowledge it when its effect is durable."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    mid: int
+    qos: int
+    connection: int  # which connection it came on: a packet id means nothing on another one
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes for us when we vanish."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+
+
+def _never_raise(callback: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(callback)
+    def guarded(*args: Any) -> None:
+        try:
+            callback(*args)
+        except Exception as error:  # noqa: BLE001  (an exception would end paho's thread)
+            _log.error("mqtt callback failed", callback=callback.__name__, exc_info=error)
+
+    return guarded
+
+
+class MqttClient:
+    """One MQTT 3.1.1 connection that comes back by itself.
+
+    Args:
+        settings: the broker.
+        client_id: fixed where the session has to persist.
+        clean_session: ``False`` keeps subscriptions and queued messages at the broker between connections.
+        will: what the broker says when this client vanishes.
+        subscriptions: topic filters, subscribed with QoS 1 at every connect.
+        inbox_limit: messages held here at most; more are left unacknowledged and asked for again once these are done.
+        reconnect_s: shortest and longest wait in seconds between tries to connect.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        client_id: str,
+        *,
+        clean_session: bool = True,
+        will: Will | None = None,
+        subscriptions: Sequence[str] = (),
+        inbox_limit: int = 20_000,
+        reconnect_s: tuple[int, int] = (1, 5),
+    ) -> None:
+        self._settings = settings
+        self._subscriptions = tuple(subscriptions)
+        self._inbox: deque[Message] = deque()
+        self._inbox_limit = inbox_limit
+        self._overflowed = False
+        self._arrived = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._connection = 0
+        self._listeners: list[Callable[[bool], None]] = []
+        self._unacknowledged: dict[int, asyncio.Future[None]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean_session, manual_ack=True
+        )
+        client.reconnect_delay_set(*reconnect_s)
+        client.max_inflight_messages_set(1000)
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password)
+        if settings.tls_ca is not None:
+            client.tls_set(ca_certs=str(settings.tls_ca))
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        client.on_connect = _never_raise(self._on_connect)
+        client.on_disconnect = _never_raise(self._on_disconnect)
+        client.on_message = _never_raise(self._on_message)
+        client.on_publish = _never_raise(self._on_publish)
+        self._client = client
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect; returns at once and keeps trying."""
+        self._loop = asyncio.get_running_loop()
+        self._client.connect_async(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S)
+        self._client.loop_start()
+
+    async def stop(self) -> None:
+        """Disconnect in order, so that the broker does not publish the will, and end paho's thread."""
+        self._client.disconnect()
+        await asyncio.to_thread(self._client.loop_stop)
+        for future in self._unacknowledged.values():
+            future.cancel()
+        self._unacknowledged.clear()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands now."""
+        return self._connected.is_set()
+
+    async def wait_connected(self, timeout_s: float) -> None:
+        """Wait for the connection.
+
+        Raises:
+            DependencyUnavailable: not within ``timeout_s``.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._connected.wait()
+        except TimeoutError as error:
+            where = f"{self._settings.host}:{self._settings.port}"
+            raise DependencyUnavailable(
+                f"broker {where}: no connection within {timeout_s:g} s; is it running?"
+            ) from error
+
+    def on_connection(self, listener: Callable[[bool], None]) -> None:
+        """Call ``listener(connected)`` on the event loop whenever the connection comes or goes."""
+        self._listeners.append(listener)
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> "asyncio.Future[None]":
+        """Send with QoS 1.
+
+        Returns:
+            A future that is done when the broker has acknowledged. While disconnected it waits; paho sends again after a
+            reconnect. It is cancelled by :meth:`stop`.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
+            future.set_exception(
+                DependencyUnavailable(f"broker: cannot publish on {topic}: {paho.error_string(info.rc)}")
+            )
+        else:
+            self._unacknowledged[info.mid] = future
+        return future
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    async def receive(self, most: int) -> list[Message]:
+        """Wait for messages and take up to ``most`` of what has arrived, in order."""
+        while not self._inbox:
+            if self._overflowed:
+                self._overflowed = False
+                _log.warning("inbox drained after overflow; reconnecting for what was left at the broker")
+                await asyncio.to_thread(self._client.reconnect)
+            self._arrived.clear()
+            if not self._inbox:
+                await self._arrived.wait()
+        return [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
+
+    def waiting(self) -> int:
+        """Messages received and not yet taken."""
+        return len(self._inbox)
+
+    def acknowledge(self, messages: Iterable[Message]) -> None:
+        """Tell the broker that these are done. Messages of an earlier connection are skipped: they will come again."""
+        for message in messages:
+            if message.qos and message.connection == self._connection:
+                self._client.ack(message.mid, message.qos)
+
+    # -- paho's thread -----------------------------------------------------------------------------------------------
+
+    def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if reason.is_failure:
+            _log.warning("broker refused the connection", reason=str(reason))
+            return
+        self._connection += 1
+        if self._subscriptions:
+            client.subscribe([(name, 1) for name in self._subscriptions])
+        self._hand_over(self._tell, True)
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
+        self._hand_over(self._tell, False)
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        if len(self._inbox) >= self._inbox_limit:
+            self._overflowed = True
+            return
+        self._inbox.append(
+            Message(message.topic, bytes(message.payload), message.retain, message.mid, message.qos, self._connection)
+        )
+        if len(self._inbox) == 1:
+            self._hand_over(self._arrived.set)
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
+        self._hand_over(self._acknowledged, mid)
+
+    def _hand_over(self, callback: Callable[..., None], *args: Any) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *args)
+
+    # -- event loop --------------------------------------------------------------------------------------------------
+
+    def _tell(self, connected: bool) -> None:
+        if connected == self._connected.is_set() and not connected:
+            return
+        if connected:
+            self._connected.set()
+        else:
+            self._connected.clear()
+        for listener in self._listeners:
+            listener(connected)
+
+    def _acknowledged(self, mid: int) -> None:
+        future = self._unacknowledged.pop(mid, None)
+        if future is not None and not future.done():
+            future.set_result(None)

@@ -1,0 +1,121 @@
+"""Settings: one YAML file a process plus environment variables ``BRANCHWATCH_…``, with errors an operator can act on."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from contracts.errors import ConfigurationError
+
+
+class Section(BaseModel):
+    """A part of a settings file; unknown keys are errors, because a misspelt key is a lost setting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrokerSettings(Section):
+    """The MQTT broker."""
+
+    embedded: bool = Field(default=False, description="start nats-server in this process; false: use an outside broker")
+    host: str = "127.0.0.1"
+    port: int = Field(default=1883, ge=1, le=65535)
+    username: str | None = None
+    password: str | None = None
+    tls_ca: Path | None = Field(default=None, description="certificate authority file; switches TLS on")
+
+
+class OpsDatabaseSettings(Section):
+    """The SQL database of faults, work orders and the event log."""
+
+    url: str = Field(
+        default="",
+        description="SQLAlchemy URL, e.g. postgresql+asyncpg://user:password@host/name; empty: SQLite in data_dir",
+    )
+
+
+class LogSettings(Section):
+    """Structured logs on standard error."""
+
+    level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    format: str = Field(default="console", pattern="^(console|json)$")
+
+
+class ProcessSettings(BaseSettings):
+    """What every process has. Environment variables win over the file: ``BRANCHWATCH_BROKER__PORT=1884``."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="BRANCHWATCH_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Path("data")
+    broker: BrokerSettings = BrokerSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  (the signature is pydantic-settings')
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+SettingsT = TypeVar("SettingsT", bound=ProcessSettings)
+
+
+def load_settings(model: type[SettingsT], path: Path | None) -> SettingsT:
+    """Read a process's settings.
+
+    Args:
+        model: which settings.
+        path: YAML file, ``None`` for defaults and environment alone.
+
+    Raises:
+        ConfigurationError: the file cannot be read or a value is not allowed; every problem with its file, key, value and
+            what is allowed.
+    """
+    content = _read_yaml(path) if path is not None else {}
+    try:
+        return model(**content)
+    except ValidationError as error:
+        raise ConfigurationError(describe(error, str(path) if path else "environment")) from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be read: {error.strerror}; give the path of a settings file"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigurationError(f"{path}: expected keys with values at the top, got {type(content).__name__}")
+    return content
+
+
+def describe(error: ValidationError, source: str) -> str:
+    """Write each problem of a validation as one line: where, key, value, what is allowed."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+        value = problem["input"]
+        shown = "" if isinstance(value, dict) or problem["type"] == "missing" else f" = {value!r}"
+        hint = (
+            "unknown key; remove it or correct its spelling" if problem["type"] == "extra_forbidden" else problem["msg"]
+        )
+        lines.append(f"{source}: {key}{shown}: {hint}")
+    return "\n".join(lines)

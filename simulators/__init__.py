@@ -1,0 +1,1 @@
+"""Stand-ins for the hardware: physical models behind the devices' own protocols, and scenarios that break them."""
