@@ -21,13 +21,16 @@ _log = get_logger(__name__)
 MAX_ACK_PENDING = 16_000
 """Messages in flight per subscription: a batch is acknowledged only after its commit. NATS allows 65,535 a session."""
 
+ACK_WAIT_S = 10
+"""nats-server sends a message again when its acknowledgement takes longer; also what a killed collector had in flight."""
+
 _PR_SET_PDEATHSIG = 1
 
 _CONFIGURATION = """\
 server_name: branchwatch
 listen: "{host}:-1"
 jetstream {{ store_dir: "{store}", max_memory_store: 64MB, max_file_store: 16GB }}
-mqtt {{ host: "{host}", port: {port}, ack_wait: "60s", max_ack_pending: {max_ack_pending} }}
+mqtt {{ host: "{host}", port: {port}, ack_wait: "{ack_wait_s}s", max_ack_pending: {max_ack_pending} }}
 """
 
 
@@ -88,6 +91,7 @@ class EmbeddedBroker:
                 host=self._host,
                 port=self.port,
                 store=(self._directory / "store").resolve().as_posix(),
+                ack_wait_s=ACK_WAIT_S,
                 max_ack_pending=MAX_ACK_PENDING,
             )
         )
