@@ -93,6 +93,7 @@ class WorkOrderEvent(BaseModel):
         assignee: technician, empty where nobody.
         revision: revision after the change.
         fault_count: faults that joined the order.
+        note: reason or remark that came with the command.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -110,3 +111,4 @@ class WorkOrderEvent(BaseModel):
     assignee: str = ""
     revision: int = 1
     fault_count: int = 1
+    note: str = ""

@@ -104,6 +104,12 @@ class EventLog:
         async with self._database.read() as connection:
             return await self._read(connection, after, types, limit)
 
+    async def about(self, subject: str) -> list[Event]:
+        """Everything recorded about one thing, oldest first."""
+        query = select(event_log).where(event_log.c.subject == subject).order_by(event_log.c.id)
+        async with self._database.read() as connection:
+            return [Event(*row) for row in await connection.execute(query)]
+
     async def last_id(self) -> int:
         """Id of the newest event, 0 where there is none."""
         async with self._database.read() as connection:

@@ -1,0 +1,1 @@
+"""What ties work orders to the ops database."""
