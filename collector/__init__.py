@@ -1,1 +1,1 @@
-"""MQTT intake, decoding, exactly-once storage of readings, holes and quarantine."""
+"""MQTT intake, decoding and the time-series stores: from the wire to durable columns, each reading once."""

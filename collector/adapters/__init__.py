@@ -1,0 +1,1 @@
+"""Adapters of the collector: one file a time-series store."""

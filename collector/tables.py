@@ -1,0 +1,90 @@
+"""The collector's tables in the ops database."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from runtime.database import metadata
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+fleet_gateway = Table(
+    "fleet_gateway",
+    metadata,
+    Column("branch_id", String(32), primary_key=True),
+    Column("online", Boolean, nullable=False),
+    Column("boot", String(64), nullable=False, comment="identity of the gateway's outbox, empty until it said"),
+    Column("since_ms", BigInteger, nullable=False, comment="when this state began"),
+    Column("version", String(64), nullable=False),
+)
+
+fleet_device = Table(
+    "fleet_device",
+    metadata,
+    Column("device_id", String(97), primary_key=True),
+    Column("branch_id", String(32), nullable=False, index=True),
+    Column("local_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("maker", String(128), nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("serial", String(128), nullable=False),
+    Column("firmware", String(128), nullable=False),
+    Column("driver", String(64), nullable=False),
+    Column("announced_at_ms", BigInteger, nullable=False, comment="arrival of the inventory that said so"),
+    Column("removed_at_ms", BigInteger, nullable=True, comment="arrival of the inventory that left it out"),
+)
+
+intake_gap = Table(
+    "intake_gap",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("branch_id", String(32), nullable=False, index=True),
+    Column("boot", String(64), nullable=False),
+    Column("low", BigInteger, nullable=False, comment="first missing seq"),
+    Column("high", BigInteger, nullable=False, comment="last missing seq"),
+    Column("recorded_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("branch_id", "boot", "low", "high"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("branch_id", String(32), nullable=False, comment="empty where the topic named none"),
+    Column("topic", String(256), nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("record", Integer, nullable=True, comment="index of the first refused record, null for the whole message"),
+    Column("records", Integer, nullable=False, comment="how many records were refused with this code"),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False, comment="the message, or a pack of the refused records"),
+    Column("payload_bytes", Integer, nullable=False, comment="size before it was cut to the bound"),
+    Column("held_device", String(97), nullable=True, comment="waits for the inventory that names this device"),
+    Column("live", Boolean, nullable=False),
+    Column("boot", String(64), nullable=True, comment="with seq: the pack it came in, null where unreadable"),
+    Column("seq", BigInteger, nullable=True),
+    Column("device", String(97), nullable=False, comment="device of the refused records, empty where it is several"),
+    UniqueConstraint("branch_id", "boot", "seq", "code", "device"),
+    Index("ix_quarantine_held", "held_device"),
+    Index("ix_quarantine_branch", "branch_id", "id"),
+    sqlite_autoincrement=True,  # an id names released readings in the store for ever, so it is never given twice
+)
+
+quarantine_count = Table(
+    "quarantine_count",
+    metadata,
+    Column("branch_id", String(32), primary_key=True),
+    Column("code", String(32), primary_key=True),
+    Column("refused", BigInteger, nullable=False, comment="records, or whole messages, refused since ever"),
+    Column("kept", BigInteger, nullable=False, comment="rows kept in quarantine since ever"),
+)
