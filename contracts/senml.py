@@ -20,7 +20,7 @@ ABSOLUTE_FROM_S: Final = 2**28
 """Times below this many seconds are relative to "now". Source: RFC 8428, section 4.5.3."""
 
 VERSION: Final = 10
-"""Base version of RFC 8428, the default."""
+"""Base version of RFC 8428, the default; a larger one must not be read (section 4.4)."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
 _MUST_UNDERSTAND = re.compile(rb'"([^"\\]*_)"\s*:')
@@ -137,9 +137,9 @@ class _Base:
         self.sum: float | None = None
 
     def take(self, record: Record, index: int) -> None:
-        if record.bver is not None and record.bver != VERSION:
+        if record.bver is not None and not 0 < record.bver <= VERSION:
             raise ContractViolation(
-                RefusalCode.UNSUPPORTED_VERSION, f"bver {record.bver}, expected {VERSION} or none", index
+                RefusalCode.UNSUPPORTED_VERSION, f"bver {record.bver}, expected at most {VERSION}", index
             )
         self.name = record.bn if record.bn is not None else self.name
         self.time = record.bt if record.bt is not None else self.time
