@@ -45,7 +45,7 @@ class Audit:
         events: stored event readings.
         distinct_events: distinct (series, observed_at) among them.
         derived: readings the collector made.
-        packs: committed packs of gateways.
+        commits: how many times :meth:`TimeSeriesStore.append` wrote.
     """
 
     readings: int
@@ -53,7 +53,7 @@ class Audit:
     events: int
     distinct_events: int
     derived: int
-    packs: int
+    commits: int
 
     @property
     def stored(self) -> int:

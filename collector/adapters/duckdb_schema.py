@@ -1,0 +1,79 @@
+"""Tables of the DuckDB store."""
+
+from typing import Final
+
+from collector.series import DERIVED_PATHS
+from contracts.devices import GATEWAY
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS series (
+    series INTEGER NOT NULL, device_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, path VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS pack (
+    branch_id VARCHAR NOT NULL, boot VARCHAR NOT NULL, low BIGINT NOT NULL, high BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS store_commit (
+    position BIGINT NOT NULL, stored_at BIGINT NOT NULL, readings INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS reading (
+    series INTEGER NOT NULL, observed_at BIGINT NOT NULL, value DOUBLE NOT NULL,
+    position BIGINT NOT NULL, live BOOLEAN NOT NULL
+);
+CREATE TABLE IF NOT EXISTS event (
+    series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, position BIGINT NOT NULL
+);
+"""
+"""No index: DuckDB's zone maps serve time and position, and an index would cost the writer more than the reading.
+
+``pack`` grows by one run a pack and boot; runs are merged when they are loaded. ``position`` and ``live`` are constant over
+long stretches and compress to next to nothing.
+"""
+
+_DERIVED: Final = f"""
+SELECT series FROM series WHERE kind = '{GATEWAY.name}' AND path IN {DERIVED_PATHS}
+"""  # noqa: S608  (put together from constants; a tuple of words reads as SQL)
+
+AUDIT: Final = f"""
+WITH packed AS (SELECT * FROM reading WHERE series NOT IN ({_DERIVED}))
+SELECT
+    (SELECT count(*) FROM packed),
+    (SELECT count(*) FROM (SELECT DISTINCT series, observed_at FROM packed)),
+    (SELECT count(*) FROM event),
+    (SELECT count(*) FROM (SELECT DISTINCT series, observed_at FROM event)),
+    (SELECT count(*) FROM reading WHERE series IN ({_DERIVED})),
+    (SELECT count(*) FROM store_commit)
+"""  # noqa: S608  (put together from constants)
+
+LATENCY: Final = f"""
+SELECT count(*), quantile_cont(took, 0.5), quantile_cont(took, 0.99) FROM (
+    SELECT stored_at - observed_at AS took FROM reading JOIN store_commit USING (position)
+    WHERE live AND series NOT IN ({_DERIVED})
+)
+"""  # noqa: S608  (put together from constants)
+
+LATEST: Final = """
+SELECT series, max(observed_at) AS observed_at, arg_max(value, observed_at) AS value, arg_max(live, observed_at) AS live
+FROM reading WHERE position <= ? GROUP BY series ORDER BY series
+"""
+
+RANGE: Final = """
+SELECT observed_at, value FROM reading WHERE series = ? AND observed_at >= ? AND observed_at < ?
+ORDER BY observed_at DESC LIMIT ?
+"""
+
+EVENTS: Final = """
+SELECT series, observed_at, text FROM event
+WHERE series IN (SELECT unnest(?)) AND observed_at >= ? AND observed_at < ? ORDER BY observed_at DESC, rowid DESC LIMIT ?
+"""
+
+SCAN_STEP: Final = """
+SELECT position, readings FROM store_commit WHERE position > ? ORDER BY position LIMIT 500
+"""
+
+SCAN_READINGS: Final = """
+SELECT series, observed_at, value, position, live FROM reading WHERE position BETWEEN ? AND ? ORDER BY position, rowid
+"""
+
+SCAN_EVENTS: Final = """
+SELECT series, observed_at, text, position FROM event WHERE position BETWEEN ? AND ? ORDER BY position, rowid
+"""

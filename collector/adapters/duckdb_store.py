@@ -1,0 +1,290 @@
+"""The embedded time-series store: one DuckDB file, one writing thread, readers on cursors of their own.
+
+A commit is one DuckDB transaction over readings, events, pack identities and new series, so they cannot get out of step.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+
+from collector.adapters import duckdb_schema as sql
+from collector.intervals import IntervalSet
+from collector.store import Audit, Latency, SeriesRange, SeriesRow
+from contracts.errors import DependencyUnavailable
+from contracts.pack import PackId
+from contracts.readings import EventReading, ReadingBatch
+from runtime.clock import Clock
+from runtime.logs import get_logger
+
+_log = get_logger(__name__)
+_T = TypeVar("_T")
+
+READERS = 2
+SCAN_READINGS_AT_ONCE = 100_000
+
+
+class DuckDbStore:
+    """A :class:`collector.store.TimeSeriesStore` in one file. Make it with :meth:`open`.
+
+    Args:
+        path: the file.
+        clock: stamps commits.
+        memory_limit_mb: what DuckDB may take for its buffers, in MiB.
+    """
+
+    def __init__(self, path: Path, clock: Clock, memory_limit_mb: int = 512) -> None:
+        self._path = path
+        self._clock = clock
+        self._memory_limit_mb = memory_limit_mb
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="ThreadPoolExecutor-duckdb-write")
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="ThreadPoolExecutor-duckdb-read")
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._committed: dict[tuple[str, str], IntervalSet] = {}
+        self._position = 0
+        self._in_doubt = False  # the last commit's outcome is unknown: look before writing again
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, clock: Clock, memory_limit_mb: int = 512) -> "DuckDbStore":
+        """Open the file, or make it where there is none.
+
+        Raises:
+            DependencyUnavailable: it is damaged, held by another process or its directory cannot be written. A damaged
+                file is left as it is.
+        """
+        store = cls(path, clock, memory_limit_mb)
+        try:
+            await store._write(store._open)
+        except DependencyUnavailable:
+            await store.close()
+            raise
+        return store
+
+    def _open(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DependencyUnavailable(f"store {self._path}: {error.strerror}; make its directory writable") from error
+        self._connection = duckdb.connect(
+            str(self._path),
+            config={
+                "threads": 2,
+                "memory_limit": f"{self._memory_limit_mb}MB",
+                "autoinstall_known_extensions": "false",  # nothing is fetched from outside
+                "autoload_known_extensions": "false",
+            },
+        )
+        self._connection.execute(sql.SCHEMA)
+        self._look()
+
+    def _look(self) -> None:
+        """Take position and pack identities from the file."""
+        row = self._connected.execute("SELECT coalesce(max(position), 0) FROM store_commit").fetchone()
+        committed: dict[tuple[str, str], IntervalSet] = {}
+        runs = self._connected.execute("SELECT branch_id, boot, low, high FROM pack ORDER BY branch_id, boot, low")
+        for branch_id, boot, low, high in runs.fetchall():
+            committed.setdefault((branch_id, boot), IntervalSet()).add(low, high)
+        self._position = 0 if row is None else int(row[0])
+        self._committed = committed
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    async def append(self, batch: ReadingBatch, packs: Sequence[PackId], new_series: Sequence[SeriesRow]) -> int:
+        return await self._write(lambda: self._append(batch, packs, new_series))
+
+    def _append(self, batch: ReadingBatch, packs: Sequence[PackId], new_series: Sequence[SeriesRow]) -> int:
+        attempted = self._position + 1
+        if self._in_doubt:
+            self._reopen()
+            self._in_doubt = False
+            if self._position == attempted:  # the one writer's last attempt had reached the file after all
+                return self._position
+        known = sum(pack.seq in self._committed.get((pack.branch_id, pack.boot), ()) for pack in packs)
+        if packs and known == len(packs):
+            return self._position
+        if known:
+            raise ValueError(
+                f"append of {len(packs)} packs: {known} of them are committed already, expected none or all"
+            )
+        connection = self._connected
+        self._in_doubt = True
+        connection.begin()
+        self._insert(connection, batch, packs, new_series, attempted)
+        connection.commit()
+        self._in_doubt = False
+        self._position = attempted
+        for pack in packs:
+            self._committed.setdefault((pack.branch_id, pack.boot), IntervalSet()).add(pack.seq)
+        return attempted
+
+    def _reopen(self) -> None:
+        """Begin afresh from what the file holds; whatever failed, its transaction dies with its connection."""
+        _log.warning("store opens its file again after a failed commit", path=str(self._path))
+        self._close()
+        self._open()
+
+    def _insert(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        batch: ReadingBatch,
+        packs: Sequence[PackId],
+        new_series: Sequence[SeriesRow],
+        position: int,
+    ) -> None:
+        if new_series:
+            connection.executemany(
+                "INSERT INTO series VALUES (?, ?, ?, ?)",
+                [(row.series, row.device_id, row.kind, row.path) for row in new_series],
+            )
+        if len(batch):
+            columns = {
+                "series": batch.series, "observed_at": batch.observed_at_ms, "value": batch.value, "live": batch.live,
+            }  # fmt: skip
+            connection.register("columns", columns)
+            try:
+                connection.execute(
+                    "INSERT INTO reading SELECT series, observed_at, value, ?, live FROM columns", [position]
+                )
+            finally:
+                connection.unregister("columns")
+        if batch.events:
+            connection.executemany(
+                "INSERT INTO event VALUES (?, ?, ?, ?)",
+                [(event.series, event.observed_at_ms, event.text, position) for event in batch.events],
+            )
+        runs = _runs(packs)
+        if runs:
+            connection.executemany("INSERT INTO pack VALUES (?, ?, ?, ?)", runs)
+        connection.execute(
+            "INSERT INTO store_commit VALUES (?, ?, ?)",
+            [position, self._clock.now_ms(), len(batch) + len(batch.events)],
+        )
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    async def load_series(self) -> Sequence[SeriesRow]:
+        rows = await self._read("SELECT series, device_id, kind, path FROM series ORDER BY series")
+        return [SeriesRow(*row) for row in rows]
+
+    async def load_committed(self) -> Mapping[tuple[str, str], IntervalSet]:
+        return await self._write(lambda: {key: runs.copy() for key, runs in self._committed.items()})
+
+    async def latest(self, as_of_position: int | None = None) -> ReadingBatch:
+        limit = self._position if as_of_position is None else as_of_position
+        return _batch(await self._read_columns(sql.LATEST, [limit]))
+
+    async def range(self, series: int, from_ms: int, to_ms: int, limit: int) -> SeriesRange:
+        columns = await self._read_columns(sql.RANGE, [series, from_ms, to_ms, limit])
+        return SeriesRange(columns["observed_at"][::-1], columns["value"][::-1])
+
+    async def events(self, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Sequence[EventReading]:
+        rows = await self._read(sql.EVENTS, [list(series), from_ms, to_ms, limit])
+        return [EventReading(*row) for row in reversed(rows)]
+
+    async def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:
+        while commits := await self._read(sql.SCAN_STEP, [position]):
+            last = _last_within(commits, SCAN_READINGS_AT_ONCE)
+            columns = await self._read_columns(sql.SCAN_READINGS, [position + 1, last])
+            events: dict[int, list[EventReading]] = {}
+            for series, observed_at, text, at in await self._read(sql.SCAN_EVENTS, [position + 1, last]):
+                events.setdefault(at, []).append(EventReading(series, observed_at, text))
+            for at, _readings in commits:
+                if at > last:
+                    break
+                low, high = np.searchsorted(columns["position"], [at, at + 1])
+                part = {name: column[low:high] for name, column in columns.items()}
+                yield at, _batch(part, tuple(events.get(at, ())))
+            position = last
+
+    async def audit(self) -> Audit:
+        ((readings, distinct_readings, events, distinct_events, derived, commits),) = await self._read(sql.AUDIT)
+        return Audit(readings, distinct_readings, events, distinct_events, derived, commits)
+
+    async def latency(self) -> Latency:
+        (row,) = await self._read(sql.LATENCY)
+        return Latency(*row)
+
+    # -- threads -----------------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Close the file after the commit under way, if any."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._reading.shutdown)
+        await asyncio.wrap_future(self._writing.submit(self._close))
+        await asyncio.to_thread(self._writing.shutdown)
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @property
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            raise DependencyUnavailable(f"store {self._path} is not open")
+        return self._connection
+
+    async def _write(self, call: Callable[[], _T]) -> _T:
+        return await self._submit(self._writing, call)
+
+    async def _read(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return await self._submit(self._reading, lambda: self._query(query, parameters, _all_rows))
+
+    async def _read_columns(self, query: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+        return await self._submit(self._reading, lambda: self._query(query, parameters, _all_columns))
+
+    def _query(self, query: str, parameters: Sequence[Any], fetch: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+        with contextlib.closing(self._connected.cursor()) as cursor:
+            return fetch(cursor.execute(query, parameters))
+
+    async def _submit(self, executor: ThreadPoolExecutor, call: Callable[[], _T]) -> _T:
+        if self._closed:
+            raise DependencyUnavailable(f"store {self._path} is closed")
+        try:
+            return await asyncio.wrap_future(executor.submit(call))
+        except duckdb.Error as error:
+            raise DependencyUnavailable(f"store {self._path}: {error}") from error
+
+
+def _all_rows(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return cursor.fetchall()
+
+
+def _all_columns(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    return cursor.fetchnumpy()
+
+
+def _batch(columns: Mapping[str, Any], events: Sequence[EventReading] = ()) -> ReadingBatch:
+    return ReadingBatch(columns["series"], columns["observed_at"], columns["value"], columns["live"], events)
+
+
+def _runs(packs: Sequence[PackId]) -> list[tuple[str, str, int, int]]:
+    """Pack identities as (branch, boot, low, high), neighbours in one row."""
+    sets: dict[tuple[str, str], IntervalSet] = {}
+    for pack in packs:
+        sets.setdefault((pack.branch_id, pack.boot), IntervalSet()).add(pack.seq)
+    return [(branch_id, boot, low, high) for (branch_id, boot), runs in sets.items() for low, high in runs]
+
+
+def _last_within(commits: Sequence[tuple[Any, ...]], most: int) -> int:
+    """Position of the last commit so that all up to it hold at most ``most`` readings, but at least one commit."""
+    total = 0
+    last = int(commits[0][0])
+    for position, readings in commits:
+        total += readings
+        if total > most:
+            break
+        last = int(position)
+    return last
