@@ -1,0 +1,24 @@
+"""Footfall sensors with the Axis People Counter HTTP interface."""
+
+from contracts.devices import FOOTFALL_SENSOR
+from contracts.errors import ConfigurationError
+from contracts.signals import DeviceKind
+from gateway.driver import Driver
+from gateway.drivers.axis.driver import AxisDriver
+from gateway.drivers.axis.settings import Settings
+from runtime.clock import Clock
+
+__all__ = ["Settings", "create"]
+
+
+def create(settings: Settings, kind: DeviceKind, clock: Clock) -> Driver:
+    """Make the driver of one sensor.
+
+    Raises:
+        ConfigurationError: the device is no footfall sensor.
+    """
+    if kind.name != FOOTFALL_SENSOR.name:
+        raise ConfigurationError(
+            f"driver axis reads {FOOTFALL_SENSOR.name}, not {kind.name}; correct the device's kind or driver"
+        )
+    return AxisDriver(settings, clock)

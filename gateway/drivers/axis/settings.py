@@ -1,0 +1,60 @@
+"""Settings of one sensor."""
+
+import re
+from datetime import timedelta, timezone, tzinfo
+from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from runtime.settings import Section
+
+_OFFSET = re.compile(r"([+-])([01]\d):([0-5]\d)")
+
+
+class Settings(Section):
+    """Where a sensor is and how it is asked."""
+
+    driver: Literal["axis"] = "axis"
+    host: str = Field(min_length=1, description="name or address of the sensor")
+    port: int = Field(default=80, ge=1, le=65535)
+    tls: bool = Field(default=False, description="ask over https; the sensor's certificate must be valid")
+    username: str | None = None
+    password: str | None = None
+    poll_s: float = Field(default=60, gt=0, le=900, description="interval of the polls")
+    timeout_s: float = Field(default=10, gt=0, le=60, description="longest wait for one answer")
+    failures_to_unreachable: int = Field(
+        default=3, ge=1, le=100, description="polls failed in a row after which the sensor counts as unreachable"
+    )
+    zone: str = Field(
+        default="+08:00", description="the sensor's local time: an offset from UTC or a name such as Europe/Lisbon"
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        time_zone(value)
+        return value
+
+    @model_validator(mode="after")
+    def _user_has_password(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together: give both or neither")
+        return self
+
+
+def time_zone(name: str) -> tzinfo:
+    """Time zone of an offset such as ``+08:00`` or a name of the zone database.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    offset = _OFFSET.fullmatch(name)
+    if offset is not None:
+        sign, hours, minutes = offset.groups()
+        size = timedelta(hours=int(hours), minutes=int(minutes))
+        return timezone(-size if sign == "-" else size)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("expected an offset such as +08:00 or a time zone name such as Asia/Shanghai") from error
