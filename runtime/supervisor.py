@@ -63,7 +63,6 @@ class Supervisor:
         self._services: list[Service] = []
         self._stop_timeout_s = stop_timeout_s
         self._stopping = asyncio.Event()
-        self._started = asyncio.Event()
 
     def add(self, service: Service) -> None:
         """Add a service; the order is the order of start."""
@@ -73,18 +72,17 @@ class Supervisor:
         """Ask for an orderly stop."""
         self._stopping.set()
 
-    async def wait_started(self) -> None:
-        """Wait until every service is ready."""
-        await self._started.wait()
-
     def stop_on_signals(self) -> None:
         """Stop in order on SIGINT and SIGTERM."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
 
-    async def run(self) -> None:
+    async def run(self, on_started: Callable[[], None] | None = None) -> None:
         """Start all, run until a stop is asked for or a service ends, stop all.
+
+        Args:
+            on_started: called once when every service is ready.
 
         Raises:
             BaseExceptionGroup: a service failed; the others were stopped in order first.
@@ -97,7 +95,8 @@ class Supervisor:
                 task = asyncio.create_task(self._guard(service, failure), name=service.name)
                 started.append((service, task))
                 _log.debug("service started", service=service.name)
-            self._started.set()
+            if on_started is not None:
+                on_started()
             await self._stopping.wait()
         finally:
             for service, task in reversed(started):
