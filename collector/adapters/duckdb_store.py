@@ -30,7 +30,7 @@ SCAN_READINGS_AT_ONCE = 100_000
 
 
 class DuckDbStore:
-    """A :class:`collector.store.TimeSeriesStore` in one file. Make it with :meth:`open`.
+    """A :class:`collector.store.TimeSeriesStore` in one file.
 
     Args:
         path: the file.
@@ -50,21 +50,14 @@ class DuckDbStore:
         self._in_doubt = False  # the last commit's outcome is unknown: look before writing again
         self._closed = False
 
-    @classmethod
-    async def open(cls, path: Path, clock: Clock, memory_limit_mb: int = 512) -> "DuckDbStore":
-        """Open the file, or make it where there is none.
+    async def open(self) -> None:
+        """Open the file, or make it where there is none; the first call.
 
         Raises:
             DependencyUnavailable: it is damaged, held by another process or its directory cannot be written. A damaged
                 file is left as it is.
         """
-        store = cls(path, clock, memory_limit_mb)
-        try:
-            await store._write(store._open)
-        except DependencyUnavailable:
-            await store.close()
-            raise
-        return store
+        await self._write(self._open)
 
     def _open(self) -> None:
         try:

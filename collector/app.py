@@ -1,0 +1,168 @@
+"""The collector put together: what it is made of, in which order it starts, and what others may ask it."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from collector.adapters.duckdb_store import DuckDbStore
+from collector.decoding import Decoder
+from collector.fleet import Fleet
+from collector.gaps import Gaps
+from collector.holes import HolePolicy
+from collector.intake import Intake
+from collector.latest import LatestValues
+from collector.ledger import Ledger
+from collector.listener import BatchListener, NobodyListens
+from collector.metrics import IntakeMetrics
+from collector.patience import Patience
+from collector.quarantine import Quarantine
+from collector.queries import GatewayIntake, IntakeStatus, Readings
+from collector.reception import Reception
+from collector.review import IntakeReview
+from collector.series import SeriesRegistry
+from collector.settings import CollectorSettings
+from collector.store import Audit, Latency, TimeSeriesStore
+from collector.uplink import UplinkSignals
+from runtime.clock import Clock
+from runtime.database import Database
+from runtime.event_log import EventLog
+from runtime.settings import BrokerSettings
+from runtime.supervisor import Backoff, Service
+
+STORE_FILE: Final = "readings.duckdb"
+
+
+class Collector:
+    """Takes readings in and answers for them.
+
+    Args:
+        settings: section ``collector`` of the settings.
+        broker: where gateways publish.
+        database: ops database, with its tables.
+        event_log: for changed inventories and gaps.
+        clock: source of arrival times.
+        registry: for metrics; one collector a registry.
+        data_dir: directory of the time-series store.
+        listener: told of every commit; ``None`` for a collector that only stores.
+
+    Attributes:
+        fleet: gateways and devices.
+        readings: latest values, history and events.
+        quarantine: what was refused.
+    """
+
+    def __init__(
+        self,
+        settings: CollectorSettings,
+        broker: BrokerSettings,
+        database: Database,
+        event_log: EventLog,
+        clock: Clock,
+        registry: CollectorRegistry,
+        data_dir: Path,
+        listener: BatchListener | None = None,
+    ) -> None:
+        listener = listener if listener is not None else NobodyListens()
+        metrics = IntakeMetrics(registry)
+        self._patience = Patience(Backoff(first_s=0.2, most_s=5.0), metrics.waiting.set)
+        series, latest = SeriesRegistry(), LatestValues()
+        self._store = DuckDbStore(data_dir / STORE_FILE, clock, settings.store_memory_mb)
+        self.fleet = Fleet(database, event_log)
+        gaps = Gaps(database, event_log, clock)
+        self.quarantine = Quarantine(
+            database, settings.quarantine_sample_rows, settings.quarantine_sample_bytes, settings.quarantine_held_rows
+        )
+        ledger = Ledger(self._store, series, latest, listener, clock, metrics, self._patience)
+        uplink = UplinkSignals(series, latest)
+        decoder = Decoder(self.fleet, series, settings.pack_bytes, round(settings.future_s * 1000))
+        reception = Reception(
+            self.fleet, self.quarantine, decoder, ledger, uplink, listener, clock, metrics, self._patience
+        )
+        review = IntakeReview(
+            hole_policy(settings), self.fleet, ledger, gaps, uplink, clock, metrics, self._patience
+        )  # fmt: skip
+        self._intake = Intake(settings, broker, reception, review, self._patience)
+        self._records = Records(self._store, self.fleet, gaps, ledger, reception)
+        self.readings = Readings(self.fleet, series, latest, self._store, clock)
+        self._status = IntakeStatus(self.fleet, ledger, gaps, reception, review)
+        metrics.watch(lambda: self._intake.waiting, lambda: self._intake.connected)
+
+    def services(self) -> list[Service]:
+        """The collector's services in order of start. The listener has to be ready before them, gateways come after."""
+        return [self._records, self._intake]
+
+    @property
+    def store(self) -> TimeSeriesStore:
+        """The time-series store, for those who read it in bulk."""
+        return self._store
+
+    def intake_status(self) -> list[GatewayIntake]:
+        """How the intake of each gateway stands, ordered by branch."""
+        return self._status.all()
+
+    def unavailable(self) -> list[str]:
+        """What the collector waits for now: ``broker``, ``store``, ``listener`` or ``ops database``; empty when ready."""
+        waits = [] if self._intake.connected else ["broker"]
+        return waits if self._patience.waits_for is None else [*waits, self._patience.waits_for]
+
+    def inbox(self) -> int:
+        """Messages received and not yet taken; 0 once all is drained and the last batch is on its way."""
+        return self._intake.waiting
+
+    async def audit(self) -> Audit:
+        """Count what is stored, by queries on the store."""
+        return await self._store.audit()
+
+    async def latency(self) -> Latency:
+        """Observation to commit of live readings, by a query on the store."""
+        return await self._store.latency()
+
+
+class Records:
+    """The service that opens the store and fills the memory from it and from the ops database, and closes it last."""
+
+    name = "time-series store"
+
+    def __init__(self, store: DuckDbStore, fleet: Fleet, gaps: Gaps, ledger: Ledger, reception: Reception) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._gaps = gaps
+        self._ledger = ledger
+        self._reception = reception
+
+    async def start(self) -> None:
+        """Open and load, then let the listener catch up and release what waited for a device known by now.
+
+        Raises:
+            DependencyUnavailable: store or ops database cannot be opened.
+        """
+        await self._store.open()
+        try:
+            await self._fleet.load()
+            await self._gaps.load()
+            await self._ledger.load()
+            await self._reception.tell_devices()
+            await self._reception.release()
+        except BaseException:
+            await self._store.close()
+            raise
+
+    async def run(self) -> None:
+        """Nothing of its own to do; the intake writes."""
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """Close the store after the commit under way."""
+        await self._store.close()
+
+
+def hole_policy(settings: CollectorSettings) -> HolePolicy:
+    """When to ask for packs again, from the settings."""
+    return HolePolicy(
+        grace_ms=round(settings.hole_grace_s * 1000),
+        backoff=Backoff(settings.hole_retry_first_s, settings.hole_retry_most_s),
+        tries=settings.hole_tries,
+        abandon_ms=round(settings.hole_abandon_s * 1000),
+    )

@@ -1,0 +1,107 @@
+"""The ledger: one commit after another to the store, its mirror in memory, and the listener told of each."""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import numpy as np
+
+from collector.intervals import IntervalSet
+from collector.latest import LatestValues
+from collector.listener import BatchListener
+from collector.metrics import IntakeMetrics
+from collector.patience import Patience
+from collector.series import SeriesRegistry
+from collector.store import TimeSeriesStore
+from contracts.pack import PackId
+from contracts.readings import ReadingBatch, SeriesInfo
+from runtime.clock import Clock
+
+
+class StoreHistory:
+    """:class:`collector.listener.History` over a store and its series."""
+
+    def __init__(self, store: TimeSeriesStore, registry: SeriesRegistry) -> None:
+        self._store = store
+        self._registry = registry
+
+    @property
+    def position(self) -> int:
+        return self._store.position
+
+    def series(self) -> Sequence[SeriesInfo]:
+        return self._registry.all()
+
+    async def latest(self, as_of_position: int | None = None) -> ReadingBatch:
+        return await self._store.latest(as_of_position)
+
+    def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:
+        return self._store.scan_since(position)
+
+
+class Ledger:
+    """Commits batches; one caller, one call at a time. It waits and tries again where a part does not answer."""
+
+    def __init__(
+        self,
+        store: TimeSeriesStore,
+        registry: SeriesRegistry,
+        latest: LatestValues,
+        listener: BatchListener,
+        clock: Clock,
+        metrics: IntakeMetrics,
+        patience: Patience,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._latest = latest
+        self._listener = listener
+        self._clock = clock
+        self._metrics = metrics
+        self._patience = patience
+        self._committed: dict[tuple[str, str], IntervalSet] = {}
+
+    async def load(self) -> None:
+        """Take from the store what is kept in memory, then let the listener catch up."""
+        self._registry.load(await self._store.load_series())
+        self._committed = dict(await self._store.load_committed())
+        self._latest.update(await self._store.latest())
+        history = StoreHistory(self._store, self._registry)
+        await self._patience.insist("listener", lambda: self._listener.restore(history))
+
+    @property
+    def committed(self) -> Mapping[tuple[str, str], IntervalSet]:
+        """Committed seqs for each (branch_id, boot), the quarantine's releases among them."""
+        return self._committed
+
+    def has(self, pack_id: PackId) -> bool:
+        """Whether a pack is committed."""
+        runs = self._committed.get((pack_id.branch_id, pack_id.boot))
+        return runs is not None and pack_id.seq in runs
+
+    async def commit(self, batch: ReadingBatch, packs: Sequence[PackId]) -> None:
+        """Commit a batch, whatever it takes; returned means durable in the store and in the listener.
+
+        Args:
+            batch: readings and events, possibly none.
+            packs: identities of the packs in it, none of them committed yet, none twice.
+        """
+        new_series = self._registry.unstored()
+        if not len(batch) and not batch.events and not packs and not new_series:
+            return
+        began = time.perf_counter()
+        position = await self._patience.insist("store", lambda: self._store.append(batch, packs, new_series))
+        self._metrics.commit_s.observe(time.perf_counter() - began)
+        if new_series:
+            self._registry.mark_stored(new_series[-1].series + 1)
+        for pack in packs:
+            self._committed.setdefault((pack.branch_id, pack.boot), IntervalSet()).add(pack.seq)
+        self._latest.update(batch)
+        self._count(batch, packs)
+        series = self._registry.all()
+        await self._patience.insist("listener", lambda: self._listener.take(batch, series, position))
+
+    def _count(self, batch: ReadingBatch, packs: Sequence[PackId]) -> None:
+        self._metrics.packs.inc(len(packs))
+        self._metrics.readings.inc(len(batch) + len(batch.events))
+        took_ms = self._clock.now_ms() - batch.observed_at_ms[batch.live]
+        self._metrics.latency_s.observe(np.asarray(took_ms / 1000, dtype=np.float64))

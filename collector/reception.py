@@ -1,0 +1,223 @@
+"""Reception: what a micro-batch of messages means, and in which order it takes effect.
+
+Statuses and inventories come first, so that packs of the same batch find their devices. Refusals are kept before the rest
+of their pack is committed: a crash in between brings the pack again, and keeping the same refusal twice has no effect.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from collector.decoding import Columns, Decoder, Refusal, encode_records
+from collector.fleet import Fleet
+from collector.ledger import Ledger
+from collector.listener import BatchListener
+from collector.metrics import IntakeMetrics
+from collector.patience import Patience
+from collector.quarantine import Held, Quarantine, Refused
+from collector.uplink import UplinkSignals, began_ms
+from contracts import topics
+from contracts.errors import ContractViolation, RefusalCode
+from contracts.gateway_messages import parse_inventory, parse_status
+from contracts.pack import PackId
+from contracts.topics import Channel
+from runtime.clock import Clock
+from runtime.mqtt import Message
+
+_PACK_CHANNELS = (Channel.TELEMETRY, Channel.BACKFILL)
+_PACKS_AT_A_STRETCH = 20
+"""Packs decoded before others on the event loop have a turn: a few milliseconds."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a micro-batch comes to."""
+
+    now_ms: int
+    columns: Columns
+    packs: list[PackId]
+    refused: list[Refused]
+    announced: bool = False
+
+
+class Reception:
+    """Takes micro-batches, one at a time."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        quarantine: Quarantine,
+        decoder: Decoder,
+        ledger: Ledger,
+        uplink: UplinkSignals,
+        listener: BatchListener,
+        clock: Clock,
+        metrics: IntakeMetrics,
+        patience: Patience,
+    ) -> None:
+        self._fleet = fleet
+        self._quarantine = quarantine
+        self._decoder = decoder
+        self._ledger = ledger
+        self._uplink = uplink
+        self._listener = listener
+        self._clock = clock
+        self._metrics = metrics
+        self._patience = patience
+        self.duplicates: Counter[str] = Counter()
+        """Packs dropped as already committed since this process started, by branch."""
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Let messages take effect; returned means durable, so they may be acknowledged. Never refuses to go on."""
+        batch = _Batch(self._clock.now_ms(), Columns(), [], [])
+        packs: list[tuple[topics.Topic, Message]] = []
+        for message in messages:
+            try:
+                topic = topics.parse(message.topic)
+                if topic.channel in _PACK_CHANNELS:
+                    packs.append((topic, message))
+                else:
+                    await self._take_small(topic, message, batch)
+            except ContractViolation as violation:
+                self._refuse_message(message, violation, batch)
+        if batch.announced:
+            self._decoder.forget_names()
+            await self.tell_devices()
+        seen: set[PackId] = set()
+        for count, (topic, message) in enumerate(packs, 1):
+            self._take_pack(topic, message, seen, batch)
+            if count % _PACKS_AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
+        await self._commit(batch)
+        if batch.announced:
+            await self.release()
+
+    async def tell_devices(self) -> None:
+        """Tell the listener which devices exist."""
+        devices = self._fleet.devices()
+        await self._patience.insist("listener", lambda: self._listener.devices_changed(devices))
+
+    async def release(self) -> None:
+        """Take records out of quarantine whose device has become known, each once."""
+        awaited = await self._patience.insist("ops database", self._quarantine.awaited_devices)
+        known = [device_id for device_id in awaited if self._fleet.kind_of(device_id) is not None]
+        while known:
+            held = await self._patience.insist("ops database", lambda: self._quarantine.held(known))
+            if not held:
+                return
+            batch = _Batch(self._clock.now_ms(), Columns(), [], [])
+            for item in held:
+                self._take_held(item, batch)
+            await self._commit(batch)
+            ids = [item.id for item in held]
+            await self._patience.insist("ops database", lambda ids=ids: self._quarantine.discard(ids))  # type: ignore[misc]
+
+    # -- one message -------------------------------------------------------------------------------------------------
+
+    async def _take_small(self, topic: topics.Topic, message: Message, batch: _Batch) -> None:
+        if topic.channel is Channel.STATUS:
+            await self._take_status(topic.branch_id, message, batch)
+        elif topic.channel is Channel.INVENTORY:
+            await self._take_inventory(topic.branch_id, message, batch)
+        else:  # not subscribed: it is what we send
+            raise ContractViolation(RefusalCode.BAD_TOPIC, f"{message.topic!r}: a channel for gateways")
+
+    async def _take_status(self, branch_id: str, message: Message, batch: _Batch) -> None:
+        status = parse_status(message.payload)
+        known = self._fleet.gateways.get(branch_id)
+        since_ms = began_ms(status, known, batch.now_ms)
+        await self._patience.insist("ops database", lambda: self._fleet.hear(branch_id, status, since_ms))
+        self._uplink.connection(branch_id, online=status.online, at_ms=since_ms, columns=batch.columns)
+
+    async def _take_inventory(self, branch_id: str, message: Message, batch: _Batch) -> None:
+        if len(message.payload) > self._decoder.most_bytes:
+            detail = f"{len(message.payload)} bytes, expected at most {self._decoder.most_bytes}"
+            raise ContractViolation(RefusalCode.OVERSIZED, detail)
+        inventory = parse_inventory(message.payload, branch_id)
+        change = await self._patience.insist("ops database", lambda: self._fleet.announce(inventory, batch.now_ms))
+        batch.announced = batch.announced or change is not None
+
+    def _take_pack(self, topic: topics.Topic, message: Message, seen: set[PackId], batch: _Batch) -> None:
+        decoded = self._decoder.decode(message.payload, topic.branch_id, batch.now_ms)
+        pack_id = None if decoded.header is None else decoded.header.pack_id
+        live = topic.channel is Channel.TELEMETRY
+        if pack_id is not None:
+            if pack_id in seen or self._ledger.has(pack_id):
+                self.duplicates[topic.branch_id] += 1
+                self._metrics.duplicates.inc()
+                return
+            seen.add(pack_id)
+            batch.packs.append(pack_id)
+            batch.columns.extend(decoded.columns, live=live)
+        whole = [refusal for refusal in decoded.refusals if refusal.resolved is None]
+        for refusal in whole:
+            self._refuse(topic.branch_id, message.topic, message.payload, live, pack_id, [refusal], batch)
+        self._refuse_records(topic.branch_id, message.topic, live, pack_id, decoded.refusals, batch)
+
+    def _take_held(self, held: Held, batch: _Batch) -> None:
+        if not self._ledger.has(held.pack_id) or self._ledger.has(held.released_as):
+            return  # its pack never was committed and comes again whole; or these records were released already
+        columns, refusals = self._decoder.decode_records(held.payload, held.branch_id, held.received_at_ms)
+        batch.columns.extend(columns, live=held.live)
+        batch.packs.append(held.released_as)
+        self._refuse_records(held.branch_id, held.topic, held.live, held.released_as, refusals, batch)
+
+    # -- refusals ----------------------------------------------------------------------------------------------------
+
+    def _refuse_message(self, message: Message, violation: ContractViolation, batch: _Batch) -> None:
+        try:
+            branch_id = topics.parse(message.topic).branch_id
+        except ContractViolation:
+            branch_id = ""
+        self._refuse(branch_id, message.topic, message.payload, True, None, [Refusal.of(violation)], batch)
+
+    def _refuse_records(
+        self,
+        branch_id: str,
+        topic: str,
+        live: bool,
+        pack_id: PackId | None,
+        refusals: Sequence[Refusal],
+        batch: _Batch,
+    ) -> None:
+        """Put records that share a reason and a device into one row."""
+        groups: dict[tuple[RefusalCode, str], list[Refusal]] = {}
+        for refusal in refusals:
+            if refusal.resolved is not None:
+                groups.setdefault((refusal.code, refusal.device_id), []).append(refusal)
+        for group in groups.values():
+            payload = encode_records([refusal.resolved for refusal in group if refusal.resolved is not None])
+            self._refuse(branch_id, topic, payload, live, pack_id, group, batch)
+
+    def _refuse(
+        self,
+        branch_id: str,
+        topic: str,
+        payload: bytes,
+        live: bool,
+        pack_id: PackId | None,
+        group: Sequence[Refusal],
+        batch: _Batch,
+    ) -> None:
+        first = group[0]
+        self._metrics.refused.labels(str(first.code)).inc(len(group))
+        batch.refused.append(
+            Refused(
+                branch_id,
+                topic,
+                first.code,
+                first.detail,
+                first.record,
+                len(group),
+                payload,
+                live,
+                batch.now_ms,
+                pack_id,
+                first.device_id,
+            )
+        )
+
+    async def _commit(self, batch: _Batch) -> None:
+        await self._patience.insist("ops database", lambda: self._quarantine.keep(batch.refused))
+        await self._ledger.commit(batch.columns.batch(), batch.packs)

@@ -1,0 +1,107 @@
+"""The regular review of every gateway: holes asked for or given up, missing packs and connection reported."""
+
+from dataclasses import dataclass
+
+from collector.decoding import Columns
+from collector.fleet import Fleet
+from collector.gaps import Gaps
+from collector.holes import HolePolicy, HoleWatch, Reach, Review
+from collector.intervals import IntervalSet
+from collector.ledger import Ledger
+from collector.metrics import IntakeMetrics
+from collector.patience import Patience
+from collector.quarantine import QUARANTINE_BOOT
+from collector.uplink import UplinkSignals
+from contracts.gateway_messages import ResendRequest
+from runtime.clock import Clock
+from runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHoles:
+    """Holes of a gateway, over all its boot identities."""
+
+    holes: int = 0
+    missing_packs: int = 0
+
+
+class IntakeReview:
+    """Goes over all gateways; the intake calls it between batches."""
+
+    def __init__(
+        self,
+        policy: HolePolicy,
+        fleet: Fleet,
+        ledger: Ledger,
+        gaps: Gaps,
+        uplink: UplinkSignals,
+        clock: Clock,
+        metrics: IntakeMetrics,
+        patience: Patience,
+    ) -> None:
+        self._policy = policy
+        self._fleet = fleet
+        self._ledger = ledger
+        self._gaps = gaps
+        self._uplink = uplink
+        self._clock = clock
+        self._metrics = metrics
+        self._patience = patience
+        self._watches: dict[tuple[str, str], HoleWatch] = {}
+        self.open: dict[str, OpenHoles] = {}
+        """As of the last review, by branch."""
+
+    async def review(self, *, connected: bool) -> list[tuple[str, ResendRequest]]:
+        """Look at every gateway once.
+
+        Args:
+            connected: whether our own connection to the broker stands. Without it nobody can be asked, and nothing can be
+                said of the gateways' connections either.
+
+        Returns:
+            What to ask for, with the branch to ask.
+        """
+        now_ms = self._clock.now_ms()
+        columns = Columns()
+        requests: list[tuple[str, ResendRequest]] = []
+        found: dict[str, OpenHoles] = {branch_id: OpenHoles() for branch_id in self._fleet.gateways}
+        for (branch_id, boot), committed in self._ledger.committed.items():
+            if boot == QUARANTINE_BOOT:
+                continue
+            review = await self._review_one(branch_id, boot, committed, now_ms, connected)
+            if review.request:
+                requests.append((branch_id, ResendRequest(boot=boot, resend=review.request)))
+            before = found.get(branch_id, OpenHoles())
+            found[branch_id] = OpenHoles(before.holes + review.holes, before.missing_packs + review.missing)
+        self.open = found
+        for branch_id, holes in found.items():
+            self._uplink.missing_packs(branch_id, holes.missing_packs, now_ms, columns)
+            state = self._fleet.gateways.get(branch_id)
+            if connected and state is not None:
+                self._uplink.connection(branch_id, online=state.online, at_ms=now_ms, columns=columns)
+        await self._ledger.commit(columns.batch(), ())
+        return requests
+
+    async def _review_one(
+        self, branch_id: str, boot: str, committed: IntervalSet, now_ms: int, connected: bool
+    ) -> Review:
+        watch = self._watches.setdefault((branch_id, boot), HoleWatch(self._policy))
+        gaps = self._gaps.of(branch_id, boot)
+        review = watch.review(committed, gaps, now_ms, self._reach(branch_id, boot, connected))
+        if review.gaps:
+            _log.error("packs given up", branch_id=branch_id, boot=boot, ranges=review.gaps)
+            await self._patience.insist("ops database", lambda: self._gaps.record(branch_id, boot, review.gaps))
+        if review.request:
+            packs = sum(high - low + 1 for low, high in review.request)
+            self._metrics.requested.inc(packs)
+            _log.info("packs asked for again", branch_id=branch_id, boot=boot, packs=packs)
+        return review
+
+    def _reach(self, branch_id: str, boot: str, connected: bool) -> Reach:
+        state = self._fleet.gateways.get(branch_id)
+        if not connected or (state is not None and not state.online):
+            return Reach.OFFLINE
+        # One that sends packs without a status is asked, too: the broker may have forgotten what it retained.
+        return Reach.ASKABLE if state is None or state.boot == boot else Reach.OTHER_BOOT

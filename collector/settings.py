@@ -1,0 +1,39 @@
+"""Settings of the collector."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from contracts.identity import SHARDS
+from runtime.settings import Section
+
+
+class CollectorSettings(Section):
+    """What a collector takes in, how it batches, when it asks for packs again and what it keeps of refused ones."""
+
+    slots: int = Field(default=1, ge=1, le=SHARDS, description="into how many slots the 64 shards are divided")
+    slot: int = Field(default=0, ge=0, lt=SHARDS, description="the slot of this collector, from 0")
+    batch_messages: int = Field(default=500, ge=1, le=10_000, description="messages in a batch at most")
+    batch_bytes: int = Field(default=8 * 2**20, ge=1, description="bytes from which a batch takes no more messages")
+    batch_age_ms: int = Field(default=20, ge=0, le=10_000, description="how long a batch waits for more messages")
+    inbox_messages: int = Field(default=5_000, ge=1, description="messages received ahead of the batch at most")
+    pack_bytes: int = Field(default=256 * 1024, ge=1024, description="larger messages are refused unread")
+    future_s: float = Field(default=300, ge=0, description="how far ahead of this clock an observation may be")
+    review_s: float = Field(default=1.0, gt=0, le=60, description="time between reviews of holes and heartbeats")
+    hole_grace_s: float = Field(default=10, ge=0, description="age from which a missing pack is asked for")
+    hole_retry_first_s: float = Field(default=10, gt=0, description="wait after the first request, doubled each time")
+    hole_retry_most_s: float = Field(default=300, gt=0, description="longest wait between requests")
+    hole_tries: int = Field(default=8, ge=1, description="requests for a hole before it is recorded as a gap")
+    hole_abandon_s: float = Field(default=600, ge=0, description="age at which holes of an earlier outbox become gaps")
+    quarantine_sample_rows: int = Field(default=200, ge=1, description="refusals kept for each gateway")
+    quarantine_sample_bytes: int = Field(default=16 * 1024, ge=0, description="bytes kept of a refused message")
+    quarantine_held_rows: int = Field(
+        default=5_000, ge=0, description="refusals for each gateway that wait for an inventory, kept whole"
+    )
+    store_memory_mb: int = Field(default=512, ge=64, description="memory for the store's buffers, in MiB")
+
+    @model_validator(mode="after")
+    def _slot_exists(self) -> Self:
+        if self.slot >= self.slots:
+            raise ValueError(f"slot {self.slot} of {self.slots}: expected 0 to {self.slots - 1}")
+        return self
