@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Final, Self
 
 from aiohttp import (
-    BasicAuth,
     ClientError,
     ClientHandlerType,
     ClientMiddlewareType,
@@ -19,6 +18,7 @@ from aiohttp import (
     ClientTimeout,
     DigestAuthMiddleware,
     DummyCookieJar,
+    encode_basic_auth,
 )
 from yarl import URL
 
@@ -160,7 +160,7 @@ async def _read(response: ClientResponse) -> bytes:
 
 def _basic_where_asked(username: str, password: str) -> ClientMiddlewareType:
     """Answer a challenge that offers Basic and not Digest; the password is never sent unasked."""
-    authorization = BasicAuth(username, password, "utf-8").encode()
+    authorization = encode_basic_auth(username, password, "utf-8")
 
     async def middleware(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         response = await handler(request)

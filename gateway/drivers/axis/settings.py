@@ -19,7 +19,7 @@ class Settings(Section):
     host: str = Field(min_length=1, description="name or address of the sensor")
     port: int = Field(default=80, ge=1, le=65535)
     tls: bool = Field(default=False, description="ask over https; the sensor's certificate must be valid")
-    username: str | None = None
+    username: str | None = Field(default=None, pattern="^[^:]+$")
     password: str | None = None
     poll_s: float = Field(default=60, gt=0, le=900, description="interval of the polls")
     timeout_s: float = Field(default=10, gt=0, le=60, description="longest wait for one answer")
