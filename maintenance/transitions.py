@@ -146,3 +146,12 @@ def next_state(state: State, command: Command, back: State | None, given: frozen
 def remembered_state(state: State, command: Command, back: State | None) -> State | None:
     """State to remember after a command, for the way back."""
     return TRANSITIONS[state, command].remembers or back
+
+
+def ways_back(state: State) -> frozenset[State]:
+    """States that an order in ``state`` may go back to: those remembered on the ways into it."""
+    back: set[State] = set()
+    for row in TRANSITIONS.values():
+        if row.target is state:
+            back |= {row.remembers} if row.remembers is not None else ways_back(row.state)
+    return frozenset(back)

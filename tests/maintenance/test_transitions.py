@@ -14,6 +14,7 @@ from maintenance.transitions import (
     allowed_commands,
     next_state,
     remembered_state,
+    ways_back,
 )
 
 EVERYTHING = frozenset(Need)
@@ -99,11 +100,10 @@ def test_every_state_can_be_reached_and_every_command_is_used() -> None:
     assert {row.command for row in TRANSITIONS.values()} == set(Command)
 
 
-def test_rows_that_go_back_start_where_something_was_remembered() -> None:
-    remembering = {row.target for row in TRANSITIONS.values() if row.remembers is not None}
-    for row in TRANSITIONS.values():
-        if row.target is Target.BACK:
-            assert row.state in remembering | {State.VERIFYING}  # verifying is entered from repaired, which remembers
+def test_there_is_a_way_back_wherever_a_command_leads_back() -> None:
+    assert ways_back(State.PAUSED) == {State.ACCEPTED, State.TRAVELLING, State.ON_SITE}
+    assert ways_back(State.VERIFYING) == {State.NEW, State.TRIAGED, State.ACCEPTED, State.ON_SITE}
+    assert {row.state for row in TRANSITIONS.values() if row.target is Target.BACK} == {State.PAUSED, State.VERIFYING}
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - OPEN_STATES - {State.CLOSED, State.CLOSED_INCOMPLETE}))

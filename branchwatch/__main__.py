@@ -1,0 +1,5 @@
+"""``python -m branchwatch``."""
+
+from branchwatch.command_line import main
+
+main()

@@ -1,0 +1,205 @@
+"""The command ``branchwatch``."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from branchwatch import __version__
+from branchwatch.demo import DEFAULT_PORT, Demo, DemoOptions
+from branchwatch.gateway_process import run_gateways
+from branchwatch.server import ServerSettings, open_database, run_server
+from branchwatch.simulation import run_simulation
+from contracts.errors import BranchwatchError, ConfigurationError
+from gateway.settings import GatewaySettings
+from runtime.logs import configure_logs
+from runtime.migration import upgrade
+from runtime.settings import LogSettings, SettingsT, load_settings
+from simulators.scenario import load_scenario, scenario_names
+
+EXIT_FAILED = 1
+EXIT_MISCONFIGURED = 2
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    commands(prog_name="branchwatch")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+def commands() -> None:
+    """Watches the equipment of bank and telecom branches and brings the right technician to what fails.
+
+    监测银行与电信网点设备，并把合适的维修工程师派到故障现场。
+    """
+
+
+@commands.command()
+@click.option("--branches", type=click.IntRange(1, 200), default=5, show_default=True, help="Simulated branches.")
+@click.option(
+    "--duration", type=click.FloatRange(min=1), metavar="SECONDS",
+    help="End after so many seconds, check what came of it and report. Without it: until interrupted.",
+)  # fmt: skip
+@click.option("--report", type=_FILE, metavar="FILE", help="Write the report as JSON; needs --duration.")
+@click.option(
+    "--scenario", default="demo", show_default=True, metavar="NAME|FILE",
+    help=f"What happens: {', '.join(scenario_names())}, or a YAML file.",
+)  # fmt: skip
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="Port of the page."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same luck.")
+@click.option("--data-dir", type=_DIRECTORY, help="Keep data and logs here; default: a temporary directory.")
+def demo(
+    branches: int,
+    duration: float | None,
+    report: Path | None,
+    scenario: str,
+    port: int,
+    seed: int,
+    data_dir: Path | None,
+) -> None:
+    """Show everything at work on simulated branches.
+
+    Starts a broker, a server, simulated devices and their gateways; lets things fail; and says where to look. With
+    --duration it ends by itself: status 0 where everything expected came about and no reading was lost or doubled.
+    """
+    if report is not None and duration is None:
+        raise click.UsageError("--report needs --duration: a demonstration without an end has no report")
+    configure_logs(LogSettings(level="info"))
+    loaded = _checked(lambda: load_scenario(scenario))
+    if duration is not None and duration < loaded.needs_s:
+        raise click.BadParameter(
+            f"scenario {loaded.name} needs at least {loaded.needs_s:g} seconds", param_hint="--duration"
+        )
+    options = DemoOptions(branches, duration, loaded, port, seed, data_dir)
+    running = Demo(options, click.echo)
+    _run(running.run())
+    if running.report is not None:
+        click.echo(running.report.summary())
+        if report is not None:
+            report.write_text(running.report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        sys.exit(0 if running.report.ok else EXIT_FAILED)
+
+
+@commands.command()
+@click.option("--settings", type=_FILE, metavar="FILE", help="Settings in YAML; default: built-in values.")
+def server(settings: Path | None) -> None:
+    """Run the server: collector, rules, maintenance and console.
+
+    Without settings it starts an embedded broker, keeps its data in ./data and shows its page on this machine only. Every
+    setting can also be given as an environment variable: BRANCHWATCH_CONSOLE__PORT=8081.
+    """
+    loaded = _load(ServerSettings, settings)
+    configure_logs(loaded.log)
+    _run(run_server(loaded, lambda url: click.echo(f"Branchwatch is ready at {url}", err=True)))
+
+
+@commands.command()
+@click.argument("settings", type=_FILE, nargs=-1, required=True)
+def gateway(settings: Sequence[Path]) -> None:
+    """Run the gateway of a branch, as its SETTINGS file says.
+
+    Several files run several gateways in one process; that is for demonstrations.
+    """
+    loaded = [_load(GatewaySettings, path) for path in settings]
+    configure_logs(loaded[0].log)
+    names = ", ".join(item.branch_id for item in loaded)
+    _run(run_gateways(loaded, lambda: click.echo(f"Gateway runs: {names}", err=True)))
+
+
+@commands.command()
+@click.option("--branches", type=click.IntRange(1, 200), default=1, show_default=True, help="Simulated branches.")
+@click.option("--directory", type=_DIRECTORY, required=True, help="Where to write the gateways' settings files.")
+@click.option("--broker-host", default="127.0.0.1", show_default=True, help="Broker the gateways shall use.")
+@click.option("--broker-port", type=click.IntRange(1, 65535), default=1883, show_default=True)
+@click.option(
+    "--scenario", default="demo", show_default=True, metavar="NAME|FILE",
+    help=f"Pace of the day and what fails: {', '.join(scenario_names())}, or a YAML file.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same luck.")
+@click.option("--failures/--no-failures", default=False, show_default=True, help="Let the scenario's steps happen.")
+def simulate(
+    branches: int, directory: Path, broker_host: str, broker_port: int, scenario: str, seed: int, failures: bool
+) -> None:
+    """Simulate the devices of branches, each on its own protocol, until interrupted.
+
+    Writes one gateway settings file a branch; start their gateways with: branchwatch gateway DIRECTORY/*.yaml
+    """
+    configure_logs(LogSettings(level="info"))
+    loaded = _checked(lambda: load_scenario(scenario))
+    _run(
+        run_simulation(
+            branches, loaded, (broker_host, broker_port), directory, seed=seed, failures=failures, say=click.echo
+        )
+    )
+
+
+@commands.group()
+def db() -> None:
+    """Look after the ops database."""
+
+
+@db.command("upgrade")
+@click.option("--settings", type=_FILE, metavar="FILE", help="Settings of the server; default: built-in values.")
+def db_upgrade(settings: Path | None) -> None:
+    """Bring the tables of the ops database to this version. The server does the same at its start."""
+    loaded = _load(ServerSettings, settings)
+    configure_logs(loaded.log)
+    _run(_upgrade(loaded))
+    click.echo("The ops database is up to date.")
+
+
+async def _upgrade(settings: ServerSettings) -> None:
+    database = open_database(settings)
+    try:
+        await upgrade(database)
+    finally:
+        await database.close()
+
+
+def _load(model: type[SettingsT], path: Path | None) -> SettingsT:
+    return _checked(lambda: load_settings(model, path))
+
+
+def _checked(load: Any) -> Any:
+    try:
+        return load()
+    except ConfigurationError as error:
+        _fail(str(error), EXIT_MISCONFIGURED)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a process to its end; what an operator can mend is said in words, not as a traceback."""
+    try:
+        asyncio.run(work)
+    except KeyboardInterrupt:
+        return
+    except ConfigurationError as error:
+        _fail(str(error), EXIT_MISCONFIGURED)
+    except BranchwatchError as error:
+        _fail(str(error), EXIT_FAILED)
+    except BaseExceptionGroup as group:
+        ours, rest = group.split(BranchwatchError)
+        if rest is not None:
+            raise
+        _fail("\n".join(_messages(ours)), EXIT_FAILED)
+
+
+def _messages(group: BaseExceptionGroup[BaseException] | None) -> list[str]:
+    out: list[str] = []
+    for error in group.exceptions if group is not None else ():
+        out.extend(_messages(error) if isinstance(error, BaseExceptionGroup) else [str(error)])
+    return out
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    click.echo(f"branchwatch: {message}", err=True)
+    sys.exit(status)
