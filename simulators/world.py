@@ -1,7 +1,7 @@
 """What all simulated devices of a run share: seed, pace and the local time of day."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from runtime.clock import Clock, SystemClock
@@ -18,15 +18,18 @@ class World:
     of use.
 
     Args:
-        seed: everything random follows from it and a device's name.
+        seed: everything random follows from it, the scope and a device's name.
         pace: hours of use per real hour, 1 for real time.
         begin_at: local time at which the world begins; ``None`` for now.
+        clock: the real time.
+        scope: what this view of the world is for, so that equal names in two branches have different luck.
     """
 
     seed: int = 1
     pace: float = 1.0
     begin_at: datetime | None = None
     clock: Clock = field(default_factory=SystemClock)
+    scope: str = ""
     _began_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,7 +43,11 @@ class World:
 
     def chance(self, name: str) -> random.Random:
         """Random source of one device or process; the same seed and name give the same sequence."""
-        return random.Random(f"{self.seed}/{name}")
+        return random.Random(f"{self.seed}/{self.scope}/{name}")
+
+    def of(self, scope: str) -> "World":
+        """The same world for one branch."""
+        return replace(self, scope=scope)
 
     def real_s(self, world_s: float) -> float:
         """Real seconds that so many seconds of the world take."""

@@ -1,0 +1,80 @@
+"""Plays a scenario over simulated branches."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from runtime.clock import Clock
+from runtime.logs import get_logger
+from simulators.branch import SimulatedBranch
+from simulators.scenario import Scenario, Step
+from simulators.staff import Staff
+
+_log = get_logger(__name__)
+
+
+@dataclass
+class Player:
+    """Lets each step of a scenario happen at its time.
+
+    Args:
+        scenario: what happens.
+        branches: where.
+        staff: who is told what to repair; ``None`` where nobody repairs.
+        clock: stamps what happened.
+
+    Attributes:
+        happened: when each step happened, milliseconds since 1970 UTC, by name; what has not happened is missing.
+    """
+
+    scenario: Scenario
+    branches: Sequence[SimulatedBranch]
+    staff: Staff | None
+    clock: Clock
+    name: str = "scenario"
+    happened: dict[str, int] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Check that every failure exists before anything breaks.
+
+        Raises:
+            ValueError: a step names a device or failure that its branch does not have.
+        """
+        for step in self.scenario.steps:
+            if step.device is None or step.inject is None:
+                continue
+            devices = self.branch_of(step).devices
+            if step.device not in devices:
+                raise ValueError(f"step {step.name}: no device {step.device!r}; there are {', '.join(devices)}")
+            failures = devices[step.device].failures
+            if step.inject not in failures:
+                raise ValueError(f"step {step.name}: no failure {step.inject!r}; there are {', '.join(failures)}")
+
+    async def run(self) -> None:
+        """Play all steps, then wait to be cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for step in self.scenario.steps:
+                group.create_task(self._play(step), name=f"step {step.name}")
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+    def branch_of(self, step: Step) -> SimulatedBranch:
+        """The branch a step happens at."""
+        return self.branches[(step.branch - 1) % len(self.branches)]
+
+    async def _play(self, step: Step) -> None:
+        await asyncio.sleep(step.at_s)
+        branch = self.branch_of(step)
+        self.happened[step.name] = self.clock.now_ms()
+        _log.info("scenario", step=step.name, branch=branch.branch_id, device=step.device or "line")
+        if step.cut_line_s is not None:
+            await branch.line.cut()
+            await asyncio.sleep(step.cut_line_s)
+            await branch.line.restore()
+            _log.info("scenario", step=f"{step.name} is over", branch=branch.branch_id)
+        elif step.device is not None and step.inject is not None:
+            if step.technician and self.staff is not None:
+                self.staff.send_for(f"{branch.branch_id}/{step.device}", step.inject)
+            await branch.devices[step.device].inject(step.inject)

@@ -1,0 +1,141 @@
+"""A scenario: a time line of failures, who repairs them, and what has to come of it.
+
+The same file drives a demonstration and a test. Times are real seconds from its beginning.
+"""
+
+from datetime import datetime, time
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from contracts.errors import ConfigurationError
+from simulators.world import CHINA
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Expected(_Part):
+    """What has to come of a step.
+
+    Attributes:
+        rule: the rule that has to raise a fault.
+        device: local id of the device it is raised on; the injected one unless said otherwise.
+        closed: whether the work order has to be closed, repaired and verified, before the end.
+    """
+
+    rule: str
+    device: str | None = None
+    closed: bool = False
+
+
+class Step(_Part):
+    """Something that happens.
+
+    Attributes:
+        name: name in reports.
+        at_s: when, in seconds from the beginning.
+        branch: which branch, from 1; counted round where there are fewer.
+        device: local id of the device that fails; ``None`` where the line does.
+        inject: name of the device's failure.
+        cut_line_s: how long the branch's line to the broker is cut.
+        technician: whether a technician comes for the work order and repairs.
+        expect: what has to come of it.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    at_s: float = Field(ge=0)
+    branch: int = Field(ge=1)
+    device: str | None = None
+    inject: str | None = None
+    cut_line_s: float | None = Field(default=None, gt=0)
+    technician: bool = False
+    expect: Expected
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if (self.inject is None) == (self.cut_line_s is None):
+            raise ValueError("expected either inject (with device) or cut_line_s")
+        if (self.inject is None) != (self.device is None):
+            raise ValueError("inject and device belong together")
+        return self
+
+    @property
+    def expected_device(self) -> str:
+        """Local id of the device the fault has to be raised on."""
+        return self.expect.device or self.device or ""
+
+
+class Scenario(_Part):
+    """A time line over simulated branches.
+
+    Attributes:
+        name: name.
+        title_en: what it shows.
+        title_zh: the same in Chinese.
+        begin_at: local time of day at which the simulated day begins.
+        pace: how much faster than real people visit and withdraw.
+        needs_s: shortest duration in which everything expected can come about.
+        rules: overrides of rule parameters, so that delays of minutes fit into it.
+        gateway: settings every gateway of the scenario gets on top of its devices.
+        poll_s: how often drivers read polled devices.
+        steps: what happens.
+    """
+
+    name: str
+    title_en: str
+    title_zh: str
+    begin_at: time
+    pace: float = Field(gt=0)
+    needs_s: float = Field(gt=0)
+    rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    gateway: dict[str, Any] = Field(default_factory=dict)
+    poll_s: float = Field(default=30, gt=0)
+    steps: tuple[Step, ...]
+
+    @model_validator(mode="after")
+    def _ends_in_time(self) -> Self:
+        for step in self.steps:
+            if step.at_s >= self.needs_s:
+                raise ValueError(f"step {step.name} at {step.at_s:g} s is not within needs_s = {self.needs_s:g} s")
+        return self
+
+    def begins_at(self, today: datetime) -> datetime:
+        """Local beginning of the simulated day: the next working day from ``today`` on, at ``begin_at``."""
+        return datetime.combine(today.date(), self.begin_at, CHINA)
+
+
+def scenario_names() -> list[str]:
+    """Names of the scenarios that come with Branchwatch."""
+    folder = files("simulators") / "scenarios"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_scenario(name_or_path: str) -> Scenario:
+    """Read a scenario by its name, or from a YAML file.
+
+    Raises:
+        ConfigurationError: there is none, or it is not sound; the message says where and what is allowed.
+    """
+    if name_or_path in scenario_names():
+        text = (files("simulators") / "scenarios" / f"{name_or_path}.yaml").read_text(encoding="utf-8")
+    else:
+        try:
+            text = Path(name_or_path).read_text(encoding="utf-8")
+        except OSError as error:
+            known = ", ".join(scenario_names())
+            raise ConfigurationError(f"scenario {name_or_path!r}: no such file; those included are: {known}") from error
+    try:
+        return Scenario.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"scenario {name_or_path}: not YAML: {error}") from error
+    except ValidationError as error:
+        problems = "\n".join(
+            f"scenario {name_or_path}: {'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}"
+            for problem in error.errors(include_url=False)
+        )
+        raise ConfigurationError(problems) from error
