@@ -1,0 +1,169 @@
+"""Counters that the protocol does not have: growth of its own counts, and things that happen at the machine.
+
+They count from 0 when the driver is made, outlive reconnects and only grow, whatever the device does with its own counts.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.signals import DeviceKind, Sort
+from gateway.driver import Observation
+
+SHORT_STAY_MS: Final = 8_000
+"""A card back within this time was not read. Source: device catalogue, ``idc/short_insertions``."""
+
+
+class Counters:
+    """All derived counters of one machine.
+
+    Args:
+        kind: its catalogue rows say which counters a component has.
+    """
+
+    def __init__(self, kind: DeviceKind) -> None:
+        self._kind = kind
+        self._totals: dict[str, int] = {}
+        self._last: dict[tuple[str, str], int] = {}
+
+    def open(self, component: str) -> None:
+        """Begin all counters of a component that is there, at 0."""
+        for row in self._kind.signals:
+            if row.sort is Sort.COUNTER and row.component == component and "{" not in row.path:
+                self._totals.setdefault(row.path, 0)
+
+    def add(self, path: str, amount: int = 1) -> None:
+        """Count; a path that the kind does not have is ignored."""
+        if amount >= 0 and self._kind.signal(path) is not None:
+            self._totals[path] = self._totals.get(path, 0) + amount
+
+    def grow(self, path: str, source: str, total: int, *, restarted: bool) -> int:
+        """Follow one of the device's own counts and count its growth.
+
+        Args:
+            path: the counter to grow.
+            source: which of the device's counts; a new one begins without growth, because when it grew is unknown.
+            total: its value now.
+            restarted: whether it is known to have been set to 0 since; a fall without that is a correction, not growth.
+
+        Returns:
+            The growth.
+        """
+        last = self._last.get((path, source))
+        self._last[path, source] = total
+        if last is None:
+            growth = 0
+        elif total >= last:
+            growth = total - last
+        else:
+            growth = total if restarted else 0
+        self.add(path, growth)
+        return growth
+
+    def forget(self, part: str) -> None:
+        """Forget the device's counts of a part whose unit was swapped for another; the counters stay."""
+        for path, source in [key for key in self._last if key[1].startswith(f"{part}/")]:
+            del self._last[path, source]
+
+    def total(self, path: str) -> int:
+        """Value of a counter, 0 where it never counted."""
+        return self._totals.get(path, 0)
+
+    def observations(self, components: tuple[str, ...], at_ms: int) -> list[Observation]:
+        """All counters of some components."""
+        return [
+            Observation(path, total, at_ms)
+            for path, total in self._totals.items()
+            if path.partition("/")[0] in components
+        ]
+
+
+class Presentation:
+    """Tells one presentation of notes from the several signs of it: an event, and notes at the output.
+
+    The event and the status come in either order; each sign alone is enough, both together are one presentation.
+    """
+
+    def __init__(self) -> None:
+        self._signs: set[str] = set()
+        self._status: str | None = None
+
+    def presented(self) -> bool:
+        """The device says that it presented; returns whether that is a presentation not yet counted."""
+        return self._sign("event")
+
+    def position(self, status: str) -> bool:
+        """Status of the output; returns whether it shows a presentation not yet counted."""
+        before, self._status = self._status, status
+        if status == "empty":
+            self._signs.clear()
+        return status == "notEmpty" and before == "empty" and self._sign("status")
+
+    def taken(self) -> None:
+        """The notes were taken or drawn back."""
+        self._signs.clear()
+
+    def _sign(self, sign: str) -> bool:
+        counted = bool(self._signs) and sign not in self._signs
+        self._signs = self._signs | {sign} if counted else {sign}
+        return not counted
+
+
+@dataclass(frozen=True, slots=True)
+class CardChange:
+    """What a change of the card reader's media was."""
+
+    inserted: bool = False
+    short: bool = False
+
+
+class CardStay:
+    """Follows a card from insertion to removal.
+
+    Between polls a card may have come any time since the reader was last seen empty; that is taken as the begin, so that a
+    stay is called short only where it surely was.
+    """
+
+    _INSIDE = frozenset({"entering", "present", "latched"})
+
+    def __init__(self) -> None:
+        self._media: str | None = None
+        self._empty_at_ms: int | None = None
+        self._began_ms: int | None = None
+        self._retained = False
+
+    def media(self, word: str, at_ms: int, *, told: bool) -> CardChange:
+        """Take the reader's media.
+
+        Args:
+            word: ``cardReader.media``.
+            at_ms: when it was seen.
+            told: whether the device told it by an event, so that ``at_ms`` is when it changed.
+        """
+        before, self._media = self._media, word
+        if word == "notPresent":
+            began, self._began_ms, self._empty_at_ms = self._began_ms, None, at_ms
+            retained, self._retained = self._retained, False
+            short = began is not None and not retained and 0 <= at_ms - began < SHORT_STAY_MS
+            return CardChange(short=short)
+        if word in self._INSIDE and before == "notPresent":
+            self._began_ms = at_ms if told else self._empty_at_ms
+            return CardChange(inserted=True)
+        if word not in self._INSIDE:  # jammed or unknown: not a stay that ends in a hand
+            self._began_ms = None
+        return CardChange()
+
+    def retained(self) -> None:
+        """The card was kept; it does not come back to its owner."""
+        self._retained = self._began_ms is not None
+
+
+class MediaPresentation:
+    """Counts pieces of paper that appear at a printer's exit."""
+
+    def __init__(self) -> None:
+        self._media: str | None = None
+
+    def media(self, word: str) -> bool:
+        """Take ``printer.media``; returns whether paper appeared."""
+        before, self._media = self._media, word
+        return word == "present" and before == "notPresent"

@@ -1,0 +1,187 @@
+"""The driver of one machine: finds its services, keeps a connection to each, tells how the link stands."""
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+import aiohttp
+
+from contracts.errors import DeviceError, DeviceUnreachable
+from contracts.signals import DeviceKind
+from gateway.driver import Identity, Sink
+from gateway.drivers.xfs4iot.client import connect
+from gateway.drivers.xfs4iot.counters import Counters
+from gateway.drivers.xfs4iot.discovery import SERVICES_MOST, discover
+from gateway.drivers.xfs4iot.link import Link
+from gateway.drivers.xfs4iot.profile import COMPONENT_ORDER
+from gateway.drivers.xfs4iot.report import Report
+from gateway.drivers.xfs4iot.service import Service
+from gateway.drivers.xfs4iot.settings import Settings
+from runtime.clock import Clock
+from runtime.logs import get_logger
+from runtime.supervisor import Backoff
+
+_log = get_logger(__name__)
+
+_KNOWN_SERVICES_MOST: Final = 2 * SERVICES_MOST
+"""Services remembered over the life of the driver, should a machine rename its own without end."""
+
+
+class XfsDriver:
+    """Reads one ATM or terminal over XFS4IoT, as a guest who only looks.
+
+    Args:
+        settings: where the machine is and how often to ask.
+        kind: device kind, whose catalogue rows decide what is reported.
+        clock: stamps what is seen.
+    """
+
+    protocol = "xfs"
+
+    def __init__(self, settings: Settings, kind: DeviceKind, clock: Clock) -> None:
+        self._settings = settings
+        self._kind = kind
+        self._clock = clock
+        self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s)
+        self._counters = Counters(kind)
+        self._claims: dict[str, str] = {}
+        self._link = Link()
+        self._report = Report(kind)
+        self._services: dict[str, Service] = {}
+        self._addresses: dict[str, str] = {}
+        self._major = 2
+        self._vendor = ""
+        self._identity: Identity | None = None
+        self._identified_by = ""
+
+    async def run(self, sink: Sink) -> None:
+        """Read the machine until cancelled or until no service of it answers.
+
+        Raises:
+            DeviceUnreachable: no service publisher, or no service answers.
+            DependencyUnavailable: the outbox cannot be written.
+            ConfigurationError: the certificate authority file cannot be read.
+        """
+        self._report.open(sink)
+        self._identity = None  # each run tells it once
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._settings.tls_context())) as http:
+            await self._find(http)
+            self._link.begin(set(self._addresses))
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for name in sorted(self._addresses):
+                        tasks.create_task(self._keep(http, name), name=f"xfs {self._settings.host} {name}")
+                    tasks.create_task(self._tell_link(), name=f"xfs {self._settings.host} link")
+                    await self._find_more(http, tasks)
+            except BaseExceptionGroup as failures:
+                raise _cause(failures) from failures
+
+    async def _find(self, http: aiohttp.ClientSession) -> set[str]:
+        """Ask the service publishers; returns the services that are new."""
+        found = await discover(http, self._settings, self._refuse)
+        self._vendor = found.vendor or self._vendor
+        self._major = found.major
+        new = set()
+        for name, address in found.services.items():
+            if name in self._addresses or len(self._addresses) < _KNOWN_SERVICES_MOST:
+                new |= {name} - self._addresses.keys()
+                self._addresses[name] = address
+        return new
+
+    async def _find_more(self, http: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            await asyncio.sleep(self._settings.discovery_s)
+            try:
+                new = await self._find(http)
+            except DeviceUnreachable as error:  # the services have connections of their own
+                _log.warning("service publisher does not answer", host=self._settings.host, error=str(error))
+                continue
+            for name in sorted(new):
+                self._link.know(name)
+                tasks.create_task(self._keep(http, name), name=f"xfs {self._settings.host} {name}")
+
+    async def _keep(self, http: aiohttp.ClientSession, name: str) -> None:
+        """Keep a service connected; ends only when no service of the machine answers."""
+        service = self._service(name)
+        failures = 0
+        while True:
+            try:
+                async with connect(
+                    http, self._addresses[name], self._settings, service.handle, service.refuse
+                ) as connection:
+                    connection.major = self._major
+                    await service.introduce(connection)
+                    self._link.connected(name)
+                    failures = 0
+                    _log.info("service connected", host=self._settings.host, service=name)
+                    await self._tell_changed_link()
+                    await service.watch(connection)
+            except DeviceError as error:
+                failures += 1
+                await self._lose(name, failures, error)
+            await asyncio.sleep(self._backoff.delay_s(failures))
+
+    async def _lose(self, name: str, failures: int, error: DeviceError) -> None:
+        self._link.lost(name)
+        if failures == 1:
+            _log.warning("service lost", host=self._settings.host, service=name, error=str(error))
+        await self._tell_changed_link()
+        if self._link.is_gone:
+            raise DeviceUnreachable(
+                f"{self._settings.host}: none of {len(self._link.missing)} services answers, the last was {name}: {error}; "
+                "check the line and the machine"
+            ) from error
+
+    def _service(self, name: str) -> Service:
+        if name not in self._services:
+            self._services[name] = Service(
+                name, self._settings, self._kind, self._clock, self._counters, self._claims, self._link, self._report
+            )
+        return self._services[name]
+
+    async def _identify(self) -> None:
+        """Tell who the machine is: the first service by the order of components speaks for it, and then keeps that right.
+
+        The right is kept so that a module that comes late does not look like a machine that was exchanged.
+        """
+        if not self._identified_by:
+            known = [service for service in self._services.values() if service.profile.component is not None]
+            if not known or not self._link.settled:
+                return
+            self._identified_by = min(known, key=_rank).name
+        speaker = self._services[self._identified_by]
+        identity = replace(speaker.profile.identity, maker=self._vendor)
+        if identity != self._identity:
+            self._identity = identity
+            await self._report.identify(identity)
+
+    async def _tell_changed_link(self) -> None:
+        if self._link.settled:
+            await self._report.observe(self._link.observations(self._clock.now_ms()))
+            await self._identify()
+
+    async def _tell_link(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.poll_s)
+            await self._report.observe(self._link.observations(self._clock.now_ms()))
+
+    def _refuse(self, raw: str | bytes, error: DeviceError) -> None:
+        self._link.refused()
+        self._report.refuse(raw, error)
+
+
+def _rank(service: Service) -> int:
+    return COMPONENT_ORDER.index(service.profile.component or COMPONENT_ORDER[-1])
+
+
+def _cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The failure that ended the run: what is not the device's fault goes first, so that it is not taken for it."""
+    leaves: list[BaseException] = []
+    pending: list[BaseException] = [failures]
+    while pending:
+        failure = pending.pop()
+        if isinstance(failure, BaseExceptionGroup):
+            pending.extend(failure.exceptions)
+        else:
+            leaves.append(failure)
+    return next((leaf for leaf in leaves if not isinstance(leaf, DeviceError)), leaves[0])

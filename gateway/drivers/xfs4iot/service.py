@@ -1,0 +1,251 @@
+"""One XFS service of the machine: what is asked when, and what its answers and events become."""
+
+import asyncio
+from collections.abc import Mapping
+
+from contracts.errors import DeviceError, DeviceMisbehaved, DeviceRefused
+from contracts.signals import DeviceKind
+from gateway.driver import Observation
+from gateway.drivers.xfs4iot.client import Connection, FormNotUnderstood, NoReply
+from gateway.drivers.xfs4iot.counters import CardStay, Counters, MediaPresentation, Presentation
+from gateway.drivers.xfs4iot.envelope import OLD_MAJOR, Command, Message
+from gateway.drivers.xfs4iot.link import Link
+from gateway.drivers.xfs4iot.mapping_events import Happening, Meaning, read_event
+from gateway.drivers.xfs4iot.mapping_status import MODULES, StatusView
+from gateway.drivers.xfs4iot.mapping_storage import StorageView
+from gateway.drivers.xfs4iot.profile import Profile, read_capabilities
+from gateway.drivers.xfs4iot.properties import Complaints
+from gateway.drivers.xfs4iot.report import Report
+from gateway.drivers.xfs4iot.settings import Settings
+from runtime.clock import Clock
+from runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+UNANSWERED_MOST = 2
+"""Status polls in a row without an answer, after which a service counts as gone. Source: design of the protocol, polls."""
+
+
+class Service:
+    """A service; kept across reconnects, because counters and the numbers of its parts are.
+
+    Args:
+        name: last part of its address.
+        settings: how often to ask.
+        kind: device kind.
+        clock: stamps what is seen.
+        counters: the machine's counters.
+        claims: component → name of the service that has it; a second one of the same is not watched.
+        link: the machine's link.
+        report: takes what is seen.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        kind: DeviceKind,
+        clock: Clock,
+        counters: Counters,
+        claims: dict[str, str],
+        link: Link,
+        report: Report,
+    ) -> None:
+        self.name = name
+        self.profile = Profile()
+        self._settings = settings
+        self._clock = clock
+        self._counters = counters
+        self._claims = claims
+        self._link = link
+        self._report = report
+        self._status = StatusView(kind)
+        self._storage = StorageView(kind, counters)
+        self._components: tuple[str, ...] = ()
+        self._exchange: str | None = None
+        self._presentation = Presentation()
+        self._card = CardStay()
+        self._paper = MediaPresentation()
+        self._status_due = 0.0
+        self._storage_due = 0.0
+
+    async def introduce(self, connection: Connection) -> None:
+        """Learn what the service is, and agree on versions.
+
+        Raises:
+            DeviceError: the connection ended, or the service does not say what it is.
+        """
+        capabilities = await self._ask_capabilities(connection)
+        complaints: Complaints = []
+        self.profile = read_capabilities(capabilities.payload, complaints)
+        self._refuse(capabilities, complaints)
+        self._components = tuple(
+            component for component in self.profile.components if component not in MODULES or self._claim(component)
+        )
+        if self._components != self.profile.components:
+            _log.warning("component has another service already", service=self.name, claims=self._claims)
+        for component in self._components:
+            self._counters.open(component)
+        versions = self.profile.set_versions()
+        if versions and connection.major != OLD_MAJOR:
+            try:
+                await connection.request(Command.SET_VERSIONS, versions)
+                connection.versions = self.profile.versions
+            except DeviceRefused as error:  # it then keeps its own choice, and every major is read
+                _log.info("service does not agree on versions", service=self.name, error=str(error))
+
+    async def watch(self, connection: Connection) -> None:
+        """Read status and storage when due, take events in between; until the connection ends.
+
+        Raises:
+            DeviceError: the connection ended or the service stopped to answer.
+        """
+        loop = asyncio.get_running_loop()
+        self._status_due = self._storage_due = loop.time()
+        unanswered = 0
+        while True:
+            now = loop.time()
+            if self._status_due <= now:
+                self._status_due = now + self._settings.poll_s
+                try:
+                    await self._read_status(connection)
+                    unanswered = 0
+                except (NoReply, DeviceRefused) as error:
+                    unanswered += 1
+                    if unanswered >= UNANSWERED_MOST:
+                        raise
+                    _log.warning("status not read", service=self.name, error=str(error))
+            elif self.profile.has_storage and self._storage_due <= now:
+                self._storage_due = now + self._settings.storage_poll_s
+                try:
+                    await self._read_storage(connection)
+                except (NoReply, DeviceRefused) as error:
+                    _log.warning("storage not read", service=self.name, error=str(error))
+            else:
+                due = min(self._status_due, self._storage_due) if self.profile.has_storage else self._status_due
+                await connection.listen(due - now)
+
+    async def handle(self, message: Message) -> None:
+        """Take an event, at once."""
+        at_ms = self._clock.now_ms()
+        complaints: Complaints = []
+        meaning = read_event(message, complaints)
+        words = self._status.change(meaning.status, self._components, complaints) if meaning.status else {}
+        seen = self._take_status(words, at_ms, told=True)
+        if meaning.storage:
+            seen += self._storage.change(meaning.storage, self._components, at_ms, complaints)
+        seen += self._take_happening(meaning, at_ms)
+        seen += self._take_error(meaning, at_ms)
+        self._refuse(message, complaints)
+        self._read_soon(status=meaning.read_status, storage=meaning.read_storage)
+        await self._report.observe(seen)
+
+    @staticmethod
+    async def _ask_capabilities(connection: Connection) -> Message:
+        """Ask in the publisher's form first; one machine may run services of several releases."""
+        for major in dict.fromkeys((connection.major, 2, 3, OLD_MAJOR)):
+            connection.major = major
+            try:
+                return await connection.request(Command.CAPABILITIES)
+            except FormNotUnderstood as error:
+                refusal = error
+        raise refusal
+
+    def _claim(self, component: str) -> bool:
+        """Be the component's service unless another one is and answers; the catalogue knows one of each."""
+        owner = self._claims.get(component, self.name)
+        if owner != self.name and self._link.is_connected(owner):
+            return False
+        self._claims[component] = self.name
+        return True
+
+    async def _read_status(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        completion = await connection.request(Command.STATUS)
+        self._link.round_trip(self.name, loop.time() - began)
+        at_ms = self._clock.now_ms()
+        complaints: Complaints = []
+        words = self._status.whole(completion.payload, self._components, complaints)
+        seen = self._take_status(words, at_ms, told=False)
+        self._refuse(completion, complaints)
+        await self._report.observe([*seen, *self._counters.observations(self._components, at_ms)])
+
+    async def _read_storage(self, connection: Connection) -> None:
+        completion = await connection.request(Command.GET_STORAGE)
+        complaints: Complaints = []
+        seen = self._storage.whole(completion.payload, self._components, self._clock.now_ms(), complaints)
+        self._refuse(completion, complaints)
+        await self._report.observe(seen)
+
+    def _take_status(self, words: Mapping[str, str], at_ms: int, *, told: bool) -> list[Observation]:
+        counted: list[str] = []
+        for path, value in words.items():
+            signal = path.partition("/")[2]
+            if signal == "exchange":
+                if self._exchange == "active" and value == "inactive":
+                    self._storage.exchange_ended()
+                if value != self._exchange:
+                    self._read_soon(storage=True)
+                self._exchange = value
+            elif path == "cdm/position_status":
+                counted += ["cdm/presents"] if self._presentation.position(value) else []
+            elif path == "idc/media":
+                change = self._card.media(value, at_ms, told=told)
+                counted += ["idc/insertions"] if change.inserted else []
+                counted += ["idc/short_insertions"] if change.short else []
+            elif path == "prr/media":
+                counted += ["prr/presentations"] if self._paper.media(value) else []
+        return [*(Observation(path, value, at_ms) for path, value in words.items()), *self._count(counted, at_ms)]
+
+    def _take_happening(self, meaning: Meaning, at_ms: int) -> list[Observation]:
+        counted: list[str] = []
+        at_output = "cdm" in self._components and not meaning.position.startswith("in")
+        if meaning.happening is Happening.NOTES_PRESENTED and at_output and self._presentation.presented():
+            counted.append("cdm/presents")
+        elif meaning.happening is Happening.NOTES_TAKEN and at_output:
+            self._presentation.taken()
+        elif meaning.happening is Happening.NOTES_INSERTED and "cim" in self._components:
+            counted.append("cim/inserts")
+        elif meaning.happening is Happening.CARD_MOVED and self._is_kept(meaning.card_to):
+            self._card.retained()
+            counted += [] if self._storage.counts_retained_cards else ["idc/retained"]
+        return self._count(counted, at_ms)
+
+    def _is_kept(self, card_to: str) -> bool:
+        return "idc" in self._components and ("retain" in card_to.lower() or self._storage.is_card_bin(card_to))
+
+    def _take_error(self, meaning: Meaning, at_ms: int) -> list[Observation]:
+        component = next(iter(self._components), None)
+        seen: list[Observation] = []
+        if meaning.error and component is None:
+            _log.warning("error of a service that is not watched", service=self.name, error=meaning.error)
+        elif meaning.error:
+            if meaning.counts_as_error and component in MODULES:
+                seen += self._count([f"{component}/errors"], at_ms)
+            seen.append(Observation(f"{component}/error", meaning.error, at_ms))
+        if meaning.illegal_key_access:
+            seen.append(Observation("pin/illegal_key_access", meaning.illegal_key_access, at_ms))
+        return seen
+
+    def _count(self, paths: list[str], at_ms: int) -> list[Observation]:
+        for path in paths:
+            self._counters.add(path)
+        return [Observation(path, self._counters.total(path), at_ms) for path in paths]
+
+    def _read_soon(self, *, status: bool = False, storage: bool = False) -> None:
+        soon = asyncio.get_running_loop().time() + self._settings.debounce_s
+        if status:
+            self._status_due = min(self._status_due, soon)
+        if storage:
+            self._storage_due = min(self._storage_due, soon)
+
+    def _refuse(self, message: Message, complaints: Complaints) -> None:
+        if complaints:
+            shown = "; ".join(complaints[:5])
+            self.refuse(message.raw, DeviceMisbehaved(f"{self.name}: {message.name}: {shown}"))
+
+    def refuse(self, raw: str | bytes, error: DeviceError) -> None:
+        """Keep a message that broke the protocol, and count it."""
+        self._link.refused()
+        self._report.refuse(raw, error)

@@ -1,0 +1,263 @@
+"""Storage: units become parts, counts become gauges and counters that only grow."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.devices import ATM
+from gateway.driver import Observation
+from gateway.drivers.xfs4iot.counters import Counters
+from gateway.drivers.xfs4iot.mapping_storage import StorageView
+from gateway.drivers.xfs4iot.parts import PartNumbers, family_of
+from gateway.drivers.xfs4iot.storage_unit import COUNTS_MOST, Unit, read_unit
+from tests.gateway.xfs4iot.examples import RETAIN_STORAGE, STORAGE
+
+AT_MS = 1_700_000_000_000
+
+
+def by_path(observations: Sequence[Observation]) -> dict[str, float | str]:
+    return {item.path: item.value for item in observations}
+
+
+def view_of(payload: dict[str, Any], component: str = "cdm") -> tuple[StorageView, Counters, dict[str, float | str]]:
+    counters = Counters(ATM)
+    view = StorageView(ATM, counters)
+    complaints: list[str] = []
+    seen = by_path(view.whole(payload, (component,), AT_MS, complaints))
+    assert complaints == []
+    return view, counters, seen
+
+
+def test_cassette_and_reject_bin_become_their_parts() -> None:
+    _, _, seen = view_of(STORAGE)
+    assert seen == {
+        "cdm/unit1/count": 1000 - 842 - 3,
+        "cdm/unit1/initial": 1000,
+        "cdm/unit1/capacity": 2500,
+        "cdm/unit1/low_threshold": 200,
+        "cdm/unit1/denomination": 20,
+        "cdm/unit1/replenishment": "low",
+        "cdm/unit1/status": "ok",
+        "cdm/unit1/operation": "ok",
+        "cdm/unit1/accuracy": "accurate",
+        "cdm/unit1/dispensed": 0,
+        "cdm/unit1/rejected": 0,
+        "cdm/notes_dispensed": 0,
+        "cdm/notes_rejected": 0,
+        "cdm/reject1/count": 3,
+        "cdm/reject1/capacity": 300,
+        "cdm/reject1/replenishment": "ok",
+        "cdm/reject1/status": "ok",
+        "cdm/cash_value": 155 * 20,
+    }
+
+
+def test_the_retain_bin_of_a_card_reader_becomes_its_part() -> None:
+    _, _, seen = view_of(RETAIN_STORAGE, "idc")
+    assert seen == {
+        "idc/retain1/count": 31,
+        "idc/retain1/capacity": 40,
+        "idc/retain1/replenishment": "high",
+        "idc/retain1/status": "ok",
+        "idc/retained": 0,
+    }
+
+
+def test_an_event_changes_what_it_names_and_keeps_the_rest() -> None:
+    view, _, _ = view_of(STORAGE)
+    changed = {"unit1": {"cash": {"status": {"out": {"presented": {"typeUSD20A": {"fit": 846}}}}}}}
+    seen = by_path(view.change(changed, ("cdm",), AT_MS, []))
+    assert seen["cdm/unit1/count"] == 1000 - 846 - 3
+    assert seen["cdm/unit1/dispensed"] == 4
+    assert seen["cdm/notes_dispensed"] == 4
+    assert seen["cdm/unit1/replenishment"] == "low"
+    assert seen["cdm/cash_value"] == 151 * 20
+    missing = by_path(view.change({"unit1": {"status": "missing"}}, ("cdm",), AT_MS, []))
+    assert missing["cdm/unit1/status"] == "missing"
+    empty = {"unit1": {"cash": {"status": {"replenishmentStatus": "empty"}}}}
+    assert by_path(view.change(empty, ("cdm",), AT_MS, []))["cdm/unit1/replenishment"] == "empty"
+
+
+def test_an_event_for_a_unit_nobody_knows_waits_for_the_next_reading() -> None:
+    view, _, _ = view_of(STORAGE)
+    assert view.change({"unit9": {"status": "missing"}}, ("cdm",), AT_MS, []) == []
+
+
+@pytest.mark.parametrize(
+    ("types", "family"),
+    [
+        ({"cashOut": True}, "cdm/unit"),
+        ({"cashIn": True, "cashOut": True}, "cdm/unit"),
+        ({"cashIn": True, "cashOut": False}, "cim/unit"),
+        ({"reject": True}, "cdm/reject"),
+        ({"reject": True, "cashOutRetract": True}, "cdm/reject"),
+        ({"cashOutRetract": True}, "cdm/retract"),
+        ({"cashInRetract": True}, "cim/retract"),
+        ({"replenishment": True}, None),
+    ],
+)
+def test_the_types_of_a_cash_unit_decide_its_part(types: dict[str, bool], family: str | None) -> None:
+    unit = read_unit(Unit("unit1"), {"cash": {"configuration": {"types": types}}}, [])
+    assert family_of(unit, ("cdm",)) == family
+
+
+def test_capabilities_stand_in_where_nothing_is_configured() -> None:
+    unit = read_unit(Unit("unit1"), {"cash": {"configuration": None, "capabilities": {"types": {"cashOut": True}}}}, [])
+    assert family_of(unit, ("cdm",)) == "cdm/unit"
+
+
+def test_a_printers_bin_belongs_to_the_printer() -> None:
+    storage = {
+        "storage": {"unitP": {"status": "ok", "printer": {"status": {"index": 1, "replenishmentStatus": "high"}}}}
+    }
+    _, _, seen = view_of(storage, "prr")
+    assert seen == {"prr/retract1/replenishment": "high"}
+
+
+def cassette(key: str, index: int, serial: str = "", label: str = "") -> Unit:
+    return Unit(key, id=label, serial=serial, sort="cash", types=frozenset({"cashOut"}), index=index)
+
+
+def test_parts_are_numbered_by_index_and_keep_their_number_when_slots_change() -> None:
+    numbers = PartNumbers()
+    first = numbers.assign([cassette("unitB", 1, "S1"), cassette("unitA", 2, "S2")], ("cdm",))
+    assert first.parts == {"unitB": "cdm/unit1", "unitA": "cdm/unit2"}
+    second = numbers.assign([cassette("unitB", 1, "S2"), cassette("unitA", 2, "S1")], ("cdm",))
+    assert second.parts == {"unitB": "cdm/unit2", "unitA": "cdm/unit1"}
+    assert second.swapped == set()
+
+
+def test_a_new_cassette_takes_the_number_of_the_one_that_left() -> None:
+    numbers = PartNumbers()
+    numbers.assign([cassette("unit1", 1, "S1"), cassette("unit2", 2, "S2")], ("cdm",))
+    again = numbers.assign([cassette("unit1", 1, "S1"), cassette("unit2", 2, "S9")], ("cdm",))
+    assert again.parts == {"unit1": "cdm/unit1", "unit2": "cdm/unit2"}
+    assert again.swapped == {"cdm/unit2"}
+
+
+def test_a_cassette_that_was_taken_out_keeps_its_number() -> None:
+    numbers = PartNumbers()
+    numbers.assign([cassette("unit1", 1, "S1", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
+    out = numbers.assign([cassette("unit1", 1, "", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
+    assert out.parts == {"unit1": "cdm/unit1", "unit2": "cdm/unit2"}
+    back = numbers.assign([cassette("unit1", 1, "S1", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
+    assert (back.parts, back.swapped) == ({"unit1": "cdm/unit1", "unit2": "cdm/unit2"}, set())
+
+
+@given(st.lists(st.lists(st.sampled_from(["S1", "S2", "S3", "S4", ""]), max_size=6), max_size=8))
+def test_parts_never_collide_and_never_outnumber_the_slots(readings: list[list[str]]) -> None:
+    numbers = PartNumbers()
+    for serials in readings:
+        units = [cassette(f"unit{slot}", slot + 1, serial) for slot, serial in enumerate(serials)]
+        parts = numbers.assign(units, ("cdm",)).parts
+        assert len(set(parts.values())) == len(units)
+        most = max((len(reading) for reading in readings), default=0)
+        assert {int(path.removeprefix("cdm/unit")) for path in parts.values()} <= set(range(1, most + 1))
+
+
+def replenished(initial: int, presented: int) -> dict[str, Any]:
+    storage = copy.deepcopy(STORAGE)
+    status = storage["storage"]["unit1"]["cash"]["status"]
+    status["initial"] = {"typeUSD20A": {"fit": initial}}
+    status["out"] = {"presented": {"typeUSD20A": {"fit": presented}}}
+    return storage
+
+
+def test_a_replenishment_is_no_growth_and_what_follows_it_is() -> None:
+    view, counters, _ = view_of(replenished(1000, 800))
+    view.whole(replenished(2000, 30), ("cdm",), AT_MS, [])
+    assert counters.total("cdm/notes_dispensed") == 30
+    view.whole(replenished(2000, 50), ("cdm",), AT_MS, [])
+    assert counters.total("cdm/notes_dispensed") == 50
+
+
+def test_an_exchange_tells_a_replenishment_to_the_same_number() -> None:
+    view, counters, _ = view_of(replenished(1000, 800))
+    view.exchange_ended()
+    view.whole(replenished(1000, 12), ("cdm",), AT_MS, [])
+    assert counters.total("cdm/notes_dispensed") == 12
+
+
+def test_a_correction_of_counts_is_no_growth() -> None:
+    view, counters, _ = view_of(replenished(1000, 800))
+    view.whole(replenished(1000, 795), ("cdm",), AT_MS, [])
+    assert counters.total("cdm/notes_dispensed") == 0
+
+
+def test_the_counts_of_a_swapped_cassette_are_no_growth() -> None:
+    view, counters, _ = view_of(replenished(1000, 100))
+    swapped = replenished(1000, 900)
+    swapped["storage"]["unit1"]["serialNumber"] = "C999"
+    view.whole(swapped, ("cdm",), AT_MS, [])
+    assert counters.total("cdm/notes_dispensed") == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000), st.booleans()), min_size=1, max_size=20))
+def test_counters_never_fall_whatever_the_device_counts(steps: list[tuple[int, int, bool]]) -> None:
+    counters = Counters(ATM)
+    view = StorageView(ATM, counters)
+    last = 0
+    for initial, presented, exchange in steps:
+        if exchange:
+            view.exchange_ended()
+        view.whole(replenished(initial, presented), ("cdm",), AT_MS, [])
+        now = counters.total("cdm/notes_dispensed")
+        assert last <= now <= last + presented
+        last = now
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=40))
+def test_all_notes_of_a_well_behaved_machine_are_counted(withdrawals: list[tuple[int, bool]]) -> None:
+    view, counters, _ = view_of(replenished(2000, 0))
+    initial, presented, total = 2000, 0, 0
+    for notes, refill in withdrawals:
+        if refill:
+            initial, presented = (2001 if initial == 2000 else 2000), 0
+            view.whole(replenished(initial, presented), ("cdm",), AT_MS, [])
+        presented += notes
+        total += notes
+        event = {"unit1": {"cash": {"status": {"out": {"presented": {"typeUSD20A": {"fit": presented}}}}}}}
+        view.change(event, ("cdm",), AT_MS, [])
+    assert counters.total("cdm/notes_dispensed") == total
+    assert counters.total("cdm/unit1/dispensed") == total
+
+
+def test_retracts_and_deposits_are_counted_where_they_belong() -> None:
+    def storage(retracts: int, deposited: int, suspect: int) -> dict[str, Any]:
+        incoming = {
+            "retractOperations": retracts,
+            "deposited": {"typeCNY100A": {"fit": deposited, "suspect": suspect}},
+        }
+        unit = {"cash": {"configuration": {"types": {"cashIn": True, "cashOut": True}}, "status": {"in": incoming}}}
+        return {"storage": {"unit1": unit}}
+
+    counters = Counters(ATM)
+    view = StorageView(ATM, counters)
+    view.whole(storage(1, 100, 0), ("cdm", "cim"), AT_MS, [])
+    seen = by_path(view.whole(storage(3, 140, 2), ("cdm", "cim"), AT_MS, []))
+    assert seen["cdm/retract_operations"] == 2
+    assert seen["cim/notes_accepted"] == 42
+    assert seen["cim/notes_suspect"] == 2
+    assert seen["cdm/unit1/count"] == 142
+
+
+def test_bad_counts_are_told_and_left_out() -> None:
+    complaints: list[str] = []
+    raw = {"capacity": -5, "cash": {"status": {"initial": {"typeA": {"fit": "many", "unfit": 1.5, "inked": True}}}}}
+    unit = read_unit(Unit("unit1"), raw, complaints)
+    assert unit.notes == 0
+    assert len(complaints) == 4
+
+
+def test_a_unit_keeps_a_bounded_number_of_counts() -> None:
+    complaints: list[str] = []
+    unit = Unit("unit1")
+    for round_ in range(20):
+        items = {f"type{round_}X{item}": {"fit": 1} for item in range(100)}
+        unit = read_unit(unit, {"cash": {"status": {"initial": items}}}, complaints)
+    assert len(unit.counts) <= COUNTS_MOST
+    assert complaints
