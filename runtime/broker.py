@@ -7,6 +7,7 @@ started it, even where that one is killed.
 import asyncio
 import contextlib
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -74,8 +75,9 @@ class EmbeddedBroker:
         """Start and wait until MQTT connections are taken.
 
         Raises:
-            DependencyUnavailable: it ended or did not listen within 20 s; the message quotes its log.
+            DependencyUnavailable: the port is taken, or it ended or did not listen within 20 s; the message quotes its log.
         """
+        self._refuse_taken_port()
         self._directory.mkdir(parents=True, exist_ok=True)
         configuration = self._directory / "nats.conf"
         configuration.write_text(
@@ -93,6 +95,18 @@ class EmbeddedBroker:
                 str(nats_server()), "-c", str(configuration), stdout=log, stderr=log, preexec_fn=die_with_parent
             )
         await self._wait_listening(log_path)
+
+    def _refuse_taken_port(self) -> None:
+        """Somebody else who listens there would be taken for our broker."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self._host, self.port))
+            except OSError as error:
+                raise DependencyUnavailable(
+                    f"embedded broker: cannot listen on {self._host}:{self.port}: {error.strerror}; end whoever listens"
+                    " there, set broker.port, or set broker.embedded: false to use that broker"
+                ) from error
 
     async def _wait_listening(self, log_path: Path) -> None:
         process = self._process

@@ -42,7 +42,7 @@ async def test_a_message_not_acknowledged_comes_again_to_the_same_session(broker
 
 
 async def test_what_overflows_the_inbox_is_asked_for_again(broker: BrokerSettings) -> None:
-    listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"], inbox_limit=5)
+    listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"], inbox_limit=10)
     listener.start()
     await listener.wait_connected(10)
     sender = MqttClient(broker, "sender")
@@ -51,7 +51,7 @@ async def test_what_overflows_the_inbox_is_asked_for_again(broker: BrokerSetting
     for number in range(20):
         await asyncio.wait_for(sender.publish("t", str(number).encode()), 10)
     seen: set[bytes] = set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(seen) < 20:
             messages = await listener.receive(100)
             seen.update(message.payload for message in messages)

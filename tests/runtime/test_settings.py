@@ -1,0 +1,76 @@
+"""Settings: where they come from, and what an operator is told when they are wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import ConfigurationError
+from runtime.settings import BrokerSettings, ProcessSettings, load_settings
+
+
+class Settings(ProcessSettings):
+    limit: int = 5
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(path: Path | None) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(Settings, path)
+    return str(refused.value)
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert load_settings(Settings, None).broker.port == 1883
+
+
+def test_the_environment_wins_over_the_file_key_by_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "limit: 6\nbroker: {host: broker.example, port: 1884}")
+    monkeypatch.setenv("BRANCHWATCH_BROKER__PORT", "1999")
+    settings = load_settings(Settings, path)
+    assert settings.limit == 6
+    assert (settings.broker.host, settings.broker.port) == ("broker.example", 1999)
+
+
+def test_the_environment_replaces_one_key_of_a_sections_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Embedding(ProcessSettings):
+        broker: BrokerSettings = BrokerSettings(embedded=True)
+
+    monkeypatch.setenv("BRANCHWATCH_BROKER__PORT", "1999")
+    settings = load_settings(Embedding, None)
+    assert (settings.broker.embedded, settings.broker.port) == (True, 1999)
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    assert load_settings(Settings, write(tmp_path, "# nothing yet\n")).limit == 5
+
+
+def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path: Path) -> None:
+    path = write(tmp_path, "limit: many\nbroker: {port: 99999, hots: x}\nlog: {level: loud}")
+    lines = refusal(path).splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith(str(path)) for line in lines)
+    assert any("limit = 'many': " in line and "integer" in line for line in lines)
+    assert any("broker.port = 99999: " in line and "65535" in line for line in lines)
+    assert any("broker.hots" in line and "unknown key" in line for line in lines)
+    assert any("log.level = 'loud'" in line and "debug" in line for line in lines)
+
+
+def test_a_bad_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRANCHWATCH_LIMIT", "many")
+    assert refusal(None).startswith("environment: limit = 'many'")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("- a\n- b", "expected keys with values"), ("a: [1", "not YAML"), ("1: 2", "expected keys")]
+)
+def test_a_file_that_is_not_settings_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refusal(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "nowhere.yaml: cannot be read: No such file" in refusal(tmp_path / "nowhere.yaml")
