@@ -55,6 +55,7 @@ class FaultEventType(StrEnum):
     ACKNOWLEDGED = "fault.acknowledged"
     CLEARED = "fault.cleared"  # the condition is gone and, where the rule latches, the latch was reset
     LATCHED = "fault.latched"  # the condition is gone, the latch holds
+    REACTIVATED = "fault.reactivated"  # the condition came back while the latch held: the same fault is active again
     RESET = "fault.reset"
 
 

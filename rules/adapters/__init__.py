@@ -1,0 +1,1 @@
+"""What ties the rules to the ops database."""

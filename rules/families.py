@@ -1,0 +1,41 @@
+"""Fault families: what one visit would fix; the key of the one open work order of a device and component."""
+
+from typing import Final
+
+FAMILIES_ZH: Final = {
+    "link": "通信",
+    "power": "电源",
+    "software": "软件",
+    "storage": "存储空间",
+    "clock": "时钟",
+    "jam": "卡滞",
+    "cash": "现金",
+    "cassette": "钞箱",
+    "bin": "回收箱",
+    "card": "读卡器",
+    "key": "密钥",
+    "module": "模块",
+    "wear": "磨损",
+    "consumable": "耗材",
+    "service_mode": "维护状态",
+    "silent": "无交易",
+    "fraud": "欺诈",
+    "tamper": "防拆",
+    "attack": "攻击",
+    "door": "门",
+    "security": "安全",
+    "picture": "图像",
+    "recording": "录像",
+    "intrusion": "入侵",
+    "holdup": "紧急",
+    "fire": "消防",
+    "environment": "环境",
+    "nuisance": "误报",
+    "arming": "布防",
+    "test": "测试",
+    "counting": "计数",
+    "data": "数据",
+    "asset": "资产",
+    "branch": "网点",
+}
+"""Every family with its Chinese name."""

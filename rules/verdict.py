@@ -1,0 +1,63 @@
+"""What one clause of a rule says about one part of a device, and how it is remembered."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Final
+
+
+class Verdict(IntEnum):
+    """Verdict of a clause. The numbers are stored; append only."""
+
+    NONE = 0  # no data yet, or data that says nothing: no opinion
+    FALSE = 1
+    TRUE = 2
+    LOST = 3  # was true, and the device no longer says: holds a fault, raises none
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a clause remembers.
+
+    Attributes:
+        verdict: the latest.
+        since_ms: when the timer of the clause's own began (a state that must be held, a device that must report),
+            milliseconds since 1970 UTC; 0 where none runs.
+    """
+
+    verdict: Verdict = Verdict.NONE
+    since_ms: int = 0
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether the newest readings alone would give the same memory, so that it need not be stored."""
+        return self.verdict in {Verdict.NONE, Verdict.FALSE} and self.since_ms == 0
+
+
+NOTHING: Final = Memory()
+
+
+def without_data(memory: Memory) -> Memory:
+    """Memory after the device said that it does not know."""
+    return Memory(Verdict.LOST if memory.verdict in {Verdict.TRUE, Verdict.LOST} else Verdict.NONE)
+
+
+class Truth(Enum):
+    """Verdict of a whole condition."""
+
+    MET = "met"
+    NOT_MET = "not_met"
+    UNKNOWN = "unknown"
+
+
+def any_of(verdicts: Iterable[Verdict]) -> Truth:
+    """Combine clauses of which one is enough.
+
+    A clause that was true and is lost keeps the others from clearing; a clause without opinion has no say.
+    """
+    seen = set(verdicts)
+    if Verdict.TRUE in seen:
+        return Truth.MET
+    if Verdict.LOST in seen or Verdict.FALSE not in seen:
+        return Truth.UNKNOWN
+    return Truth.NOT_MET
