@@ -14,10 +14,10 @@ class RecordingSink:
         self.identities: list[Identity] = []
         self.refused: list[tuple[bytes | str, DeviceError]] = []
         self.is_full = False
+        self.turned_away = 0
 
     async def observe(self, observations: Sequence[Observation]) -> None:
-        if self.is_full:
-            raise DependencyUnavailable("outbox cannot be written: disk full")
+        self._check_space()
         for observation in observations:
             signal = self.kind.signal(observation.path)
             assert signal is not None, f"the catalogue has no {observation.path}"
@@ -31,9 +31,13 @@ class RecordingSink:
         self.taken.extend(observations)
 
     async def identify(self, identity: Identity) -> None:
-        if self.is_full:
-            raise DependencyUnavailable("outbox cannot be written: disk full")
+        self._check_space()
         self.identities.append(identity)
+
+    def _check_space(self) -> None:
+        if self.is_full:
+            self.turned_away += 1
+            raise DependencyUnavailable("outbox cannot be written: disk full")
 
     def refuse(self, raw: bytes | str, error: DeviceError) -> None:
         self.refused.append((raw, error))
