@@ -14,8 +14,9 @@ from enum import StrEnum
 from runtime.clock import Clock
 from runtime.logs import get_logger
 from runtime.supervisor import Backoff
+from simulators.alarm_panel.connection import Connection
 from simulators.alarm_panel.contact_id import Report
-from simulators.alarm_panel.frames import Reply, ReplyError, ReplyKind, ReplySplitter, message, parse_reply
+from simulators.alarm_panel.frames import ReplyKind, message
 
 _log = get_logger(__name__)
 
@@ -26,7 +27,6 @@ QUEUE_LIMIT = 5000
 WITNESS_LIMIT = 10_000
 """Answered events kept for whoever checks the receiver."""
 
-_READ_BYTES = 4096
 _LATE_MS = 2000
 """An event this old when it is first sent carries its time of occurrence."""
 
@@ -107,7 +107,6 @@ class Sender:
         lose_replies: float,
         clock_offset_s: float,
     ) -> None:
-        self.receiver = receiver
         self.account = account.upper()
         self.acknowledged: deque[Delivered] = deque(maxlen=WITNESS_LIMIT)
         self.not_understood: deque[Delivered] = deque(maxlen=WITNESS_LIMIT)
@@ -123,11 +122,10 @@ class Sender:
         self._queue: deque[Event] = deque()
         self._outgoing: _Outgoing | None = None
         self._last_sequence = 0
+        self._last_frame = b""
         self._silent = False
         self._wake = asyncio.Event()
-        self._stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._splitter = ReplySplitter()
-        self._replies: deque[Reply] = deque()
+        self._connection = Connection(receiver, reply_timeout_s)
         self._spoke_at = 0.0
 
     @property
@@ -147,7 +145,9 @@ class Sender:
             OverflowError: the queue is full.
         """
         if len(self._queue) >= QUEUE_LIMIT:
-            raise OverflowError(f"account {self.account}: {QUEUE_LIMIT} events wait for {self._where}; bring it up")
+            raise OverflowError(
+                f"account {self.account}: {QUEUE_LIMIT} events wait for {self._connection}; bring it up"
+            )
         self._queue.append(event)
         self._wake.set()
 
@@ -164,11 +164,7 @@ class Sender:
 
     def disconnect(self) -> None:
         """Break the connection, without a word."""
-        stream, self._stream = self._stream, None
-        self._splitter = ReplySplitter()
-        self._replies.clear()
-        if stream is not None:
-            stream[1].transport.abort()
+        self._connection.abort()
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -191,10 +187,6 @@ class Sender:
                 await self._sleep(self._pause.delay_s(failures))
         finally:
             self.disconnect()
-
-    @property
-    def _where(self) -> str:
-        return f"{self.receiver[0]}:{self.receiver[1]}"
 
     def _now_ms(self) -> int:
         """Time by the panel's own clock."""
@@ -244,11 +236,9 @@ class Sender:
 
     async def _deliver(self, outgoing: _Outgoing) -> _Outcome:
         outcome = _Outcome.NO_REPLY
-        for attempt in range(self._tries):
+        for _ in range(self._tries):
             if outgoing.event is None and self._queue:
                 return _Outcome.OVERTAKEN
-            if attempt > 0:
-                self.counts.retransmissions += 1
             outcome = await self._exchange(outgoing)
             match outcome:
                 case _Outcome.ACCEPTED | _Outcome.NOT_UNDERSTOOD:
@@ -259,7 +249,9 @@ class Sender:
                 case _Outcome.CLOCK_CORRECTED:
                     outgoing = self._outgoing = self._write(outgoing.sequence, outgoing.event)
                 case _Outcome.NO_REPLY:
-                    _log.debug("no reply", account=self.account, receiver=self._where, sequence=outgoing.sequence)
+                    _log.debug(
+                        "no reply", account=self.account, receiver=str(self._connection), sequence=outgoing.sequence
+                    )
         return outcome
 
     def _settle(self, outgoing: _Outgoing, outcome: _Outcome) -> None:
@@ -278,34 +270,26 @@ class Sender:
     async def _exchange(self, outgoing: _Outgoing) -> _Outcome:
         """Send once and wait for the reply."""
         try:
-            reader, writer = await self._connect()
+            await self._connection.open()
             if self._silent:
                 raise ConnectionAbortedError(f"account {self.account}: fell silent")
             self._spoke_at = asyncio.get_running_loop().time()
             self.counts.frames += 1
+            self.counts.retransmissions += int(outgoing.frame == self._last_frame)
+            self._last_frame = outgoing.frame
             async with asyncio.timeout(self._reply_timeout_s):
-                writer.write(outgoing.frame)
-                await writer.drain()
-                return await self._reply_to(outgoing, reader)
+                await self._connection.send(outgoing.frame)
+                return await self._reply_to(outgoing)
         except TimeoutError:
             return _Outcome.NO_REPLY
         except OSError as error:
-            _log.debug("no connection", account=self.account, receiver=self._where, error=str(error))
+            _log.debug("no connection", account=self.account, receiver=str(self._connection), error=str(error))
             self.disconnect()
             return _Outcome.NO_CONNECTION
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._stream is None:
-            try:
-                async with asyncio.timeout(self._reply_timeout_s):
-                    self._stream = await asyncio.open_connection(*self.receiver)
-            except TimeoutError as error:
-                raise ConnectionError(f"{self._where}: no connection within {self._reply_timeout_s:g} s") from error
-        return self._stream
-
-    async def _reply_to(self, outgoing: _Outgoing, reader: asyncio.StreamReader) -> _Outcome:
+    async def _reply_to(self, outgoing: _Outgoing) -> _Outcome:
         while True:
-            reply = await self._read_reply(reader)
+            reply = await self._connection.reply()
             if reply.kind is ReplyKind.NAK:
                 if reply.clock_ms is None:
                     continue
@@ -320,15 +304,3 @@ class Sender:
                 self.counts.replies_lost += 1
                 continue
             return _Outcome.ACCEPTED
-
-    async def _read_reply(self, reader: asyncio.StreamReader) -> Reply:
-        while not self._replies:
-            data = await reader.read(_READ_BYTES)
-            if not data:
-                raise ConnectionResetError(f"{self._where} closed the connection")
-            for raw in self._splitter.feed(data):
-                try:
-                    self._replies.append(parse_reply(raw))
-                except ReplyError as error:
-                    _log.warning("unreadable reply", account=self.account, error=str(error))
-        return self._replies.popleft()

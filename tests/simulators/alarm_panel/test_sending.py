@@ -115,6 +115,7 @@ async def test_a_message_keeps_its_number_even_over_new_connections() -> None:
     async with scripted_receiver(port, deaf_for_five) as receiver, running(panel_on(port, tries=2)) as panel:
         await eventually(lambda: panel.waiting == 0)
     assert receiver.connections == 3
+    assert panel.counts.retransmissions == 5
     assert len({taken.raw for taken in receiver.events()[:6]}) == 1
 
 
