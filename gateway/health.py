@@ -1,0 +1,108 @@
+"""The gateway watches itself: what it can honestly say about its uplink, outbox, drivers and computer."""
+
+import asyncio
+from typing import Final
+
+from contracts.errors import DependencyUnavailable
+from gateway.driver import Observation
+from gateway.host import Host, boot_id
+from gateway.intake import DeviceIntake
+from gateway.metrics import GatewayMetrics
+from gateway.outbox.outbox import Outbox
+from gateway.supervision import Supervision
+from gateway.uplink import Uplink
+from runtime.clock import Clock
+from runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+EVENT: Final = "gateway/event"
+
+
+class Health:
+    """A :class:`~runtime.supervisor.Service` that reports the gateway's own signals through its own intake.
+
+    ``uplink/state`` and ``uplink/missing_packs`` are not here: only the collector can tell them.
+    """
+
+    def __init__(
+        self,
+        branch_id: str,
+        version: str,
+        intake: DeviceIntake,
+        outbox: Outbox,
+        uplink: Uplink,
+        supervision: Supervision,
+        clock: Clock,
+        metrics: GatewayMetrics,
+        every_s: float,
+    ) -> None:
+        self.name = f"health of {branch_id}"
+        self._branch_id = branch_id
+        self._version = version
+        self._intake = intake
+        self._outbox = outbox
+        self._uplink = uplink
+        self._supervision = supervision
+        self._clock = clock
+        self._metrics = metrics
+        self._every_s = every_s
+        self._host = Host(outbox.path.parent)
+
+    async def start(self) -> None:
+        """Report the start."""
+        self._intake.began(_nothing)
+        await self._outbox.count_start(boot_id())
+        await self._intake.observe([Observation(EVENT, f"start {self._version}")])
+
+    async def run(self) -> None:
+        """Look every ``every_s`` until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except DependencyUnavailable as error:
+                _log.error("health waits for the outbox", branch_id=self._branch_id, error=str(error))
+            await asyncio.sleep(self._every_s)
+
+    async def stop(self) -> None:
+        """Report a last look and the stop."""
+        await self.look()
+        await self._intake.drain()
+        await self._intake.observe([Observation(EVENT, f"stop {self._version}")])
+        self._intake.ended()
+
+    async def look(self) -> None:
+        """Report everything once; what did not change is not sent.
+
+        Raises:
+            DependencyUnavailable: the outbox cannot be read or written.
+        """
+        figures = await self._outbox.statistics()
+        backfill_left = await self._outbox.unacknowledged_readings(self._uplink.backlog_upto)
+        self._metrics.pending.labels(self._branch_id).set(figures.pending_readings)
+        oldest_ms = figures.oldest_pending_ms
+        age_s = 0.0 if oldest_ms is None else max(0.0, (self._clock.now_ms() - oldest_ms) / 1000)
+        observations = [
+            Observation("uplink/reconnects", max(0, self._uplink.sessions - 1)),
+            Observation("uplink/packs_sent", figures.acknowledged_packs),
+            Observation("uplink/resends", figures.resent_packs),
+            Observation("uplink/backfill_left", backfill_left),
+            Observation("outbox/pending", figures.pending_readings),
+            Observation("outbox/bytes", figures.bytes),
+            Observation("outbox/oldest_age", age_s),
+            Observation("outbox/dropped", figures.dropped_readings),
+            Observation("host/reboots", figures.host_reboots),
+            Observation("host/app/restarts", max(0, figures.starts - 1)),
+            *self._supervision.all_observations(),
+            *self._host.observations(),
+        ]
+        if self._uplink.round_trip_s is not None:
+            observations.append(Observation("uplink/round_trip", self._uplink.round_trip_s))
+        commit_s = self._outbox.commit_time_s()
+        if commit_s is not None:
+            observations.append(Observation("outbox/commit_time", commit_s))
+        await self._intake.observe(observations)
+
+
+async def _nothing() -> None:
+    return

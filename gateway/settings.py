@@ -1,0 +1,106 @@
+"""Settings of a gateway: its branch, the devices it reads, how it keeps and sends what they say."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+
+from contracts.gateway_messages import BranchId, KindName, LocalDeviceId
+from contracts.identity import GATEWAY_DEVICE
+from gateway.drivers.registry import DRIVERS, driver_of, parse_connection
+from runtime.settings import ProcessSettings, Section
+
+
+class DeviceSettings(Section):
+    """A device behind the gateway."""
+
+    id: LocalDeviceId
+    kind: KindName
+    name: str = Field(default="", max_length=128)
+    maker: str = Field(default="", max_length=128)
+    model: str = Field(default="", max_length=128)
+    serial: str = Field(default="", max_length=128)
+    firmware: str = Field(default="", max_length=128)
+    connection: SerializeAsAny[Section] = Field(description="how to reach it; ``driver`` says in which protocol")
+
+    @property
+    def driver(self) -> str:
+        """Short name of the protocol."""
+        return driver_of(self.connection)
+
+    @field_validator("connection", mode="before")
+    @classmethod
+    def _connection_of_its_driver(cls, value: object) -> Section:
+        return parse_connection(value)
+
+    @model_validator(mode="after")
+    def _driver_reads_kind(self) -> Self:
+        type_ = DRIVERS.get(self.driver)
+        if type_ is not None and self.kind not in type_.kinds:
+            raise ValueError(
+                f"driver {self.driver!r} reads {', '.join(sorted(type_.kinds))}; device {self.id!r} is of kind {self.kind!r}"
+            )
+        return self
+
+
+class UplinkSettings(Section):
+    """How readings are sent."""
+
+    flush_s: float = Field(default=1.0, gt=0, le=60, description="longest wait of a reading that is not urgent")
+    max_readings: int = Field(default=200, ge=1, le=1000, description="readings that make a pack at once")
+    window: int = Field(default=64, ge=2, le=1000, description="packs sent and not acknowledged, half of them backfill")
+    backfill_readings_per_s: float = Field(
+        default=10_000, gt=0, description="bound of the backlog beside live readings"
+    )
+    acknowledge_timeout_s: float = Field(default=30, gt=0, description="a broker silent for longer is connected anew")
+    stop_s: float = Field(default=5, ge=0, le=12, description="wait for acknowledgements at an orderly stop")
+
+
+class OutboxSettings(Section):
+    """How long what was sent is kept."""
+
+    retention_h: float = Field(
+        default=72, gt=0, description="hours a pack is kept after it was stored, once acknowledged"
+    )
+    max_bytes: int = Field(default=2_000_000_000, ge=100_000, description="size bound; beyond it the oldest goes")
+
+
+class RetrySettings(Section):
+    """Waits between runs of a driver that ended."""
+
+    first_s: float = Field(default=0.5, gt=0, le=60)
+    most_s: float = Field(default=30, gt=0, le=3600)
+
+
+class MetricsSettings(Section):
+    """Prometheus metrics over HTTP."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+
+
+class GatewaySettings(ProcessSettings):
+    """Settings of one gateway process."""
+
+    branch_id: BranchId
+    devices: tuple[DeviceSettings, ...] = ()
+    uplink: UplinkSettings = UplinkSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    retry: RetrySettings = RetrySettings()
+    metrics: MetricsSettings | None = Field(default=None, description="where to serve /metrics; none: nowhere")
+    health_s: float = Field(default=10, ge=0.1, le=60, description="how often the gateway looks at itself")
+
+    @property
+    def outbox_path(self) -> Path:
+        """File of the outbox."""
+        return self.data_dir / "gateway" / self.branch_id / "outbox.db"
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        seen = {GATEWAY_DEVICE}
+        for device in self.devices:
+            if device.id in seen:
+                reason = "is the gateway itself" if device.id == GATEWAY_DEVICE else "is listed twice"
+                raise ValueError(f"devices: id {device.id!r} {reason}; each device needs an id of its own")
+            seen.add(device.id)
+        return self

@@ -1,0 +1,358 @@
+"""Sends what the outbox holds: newest state first, the backlog behind it, and again what the collector asks for.
+
+One connection is one session. It greets (status, inventory), sends a snapshot of all current values, and then two lanes run
+side by side: live packs on ``telemetry`` and, at a bounded rate, older ones on ``backfill``. A pack counts as sent when the
+broker acknowledged it; what was under way when a connection broke goes out again as backlog. Every connection is a client
+of its own, so that nothing half sent comes before the next snapshot.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from contracts.errors import DependencyUnavailable
+from contracts.gateway_messages import GatewayStatus, Inventory
+from contracts.pack import Header, PackId, encode_pack
+from contracts.topics import Channel, topic
+from gateway.backlog import Backlog
+from gateway.metrics import GatewayMetrics
+from gateway.outbox.file import StoredPack
+from gateway.outbox.outbox import Outbox
+from gateway.settings import UplinkSettings
+from runtime.clock import Clock
+from runtime.logs import get_logger
+from runtime.mqtt import MqttClient, Will
+from runtime.settings import BrokerSettings
+
+_log = get_logger(__name__)
+
+_T = TypeVar("_T")
+
+GREETING_TIMEOUT_S: Final = 10.0
+_LOOK_S: Final = 1.0
+_OUTBOX_RETRY_S: Final = 1.0
+
+
+class _SessionOver(Exception):  # noqa: N818  (not an error: connections end)
+    """The connection does not serve any longer; the reason is the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A pack published and not acknowledged yet."""
+
+    sent_s: float
+    channel: Channel
+
+
+class Uplink:
+    """A :class:`~runtime.supervisor.Service` that owns the connection to the broker.
+
+    Args:
+        branch_id: the branch.
+        version: of the gateway, told in its status.
+        settings: pace and bounds.
+        broker: where to connect.
+        outbox: what to send, started before and stopped after.
+        clock: time of sending.
+        metrics: the process's gateway metrics.
+        inventory: gives the devices behind the gateway as they are now.
+        snapshot: stores a reading of every current value in the outbox.
+    """
+
+    def __init__(
+        self,
+        branch_id: str,
+        version: str,
+        settings: UplinkSettings,
+        broker: BrokerSettings,
+        outbox: Outbox,
+        clock: Clock,
+        metrics: GatewayMetrics,
+        *,
+        inventory: Callable[[], Inventory],
+        snapshot: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.name = f"uplink of {branch_id}"
+        self.round_trip_s: float | None = None
+        self.sessions = 0
+        self._branch_id = branch_id
+        self._version = version
+        self._settings = settings
+        self._broker = broker
+        self._outbox = outbox
+        self._clock = clock
+        self._metrics = metrics
+        self._inventory = inventory
+        self._snapshot = snapshot
+        self._backlog = Backlog(outbox, settings.backfill_readings_per_s)
+        self._client: MqttClient | None = None
+        self._greeted = False
+        self._in_flight: dict[int, _Flight] = {}
+        self._lanes: dict[Channel, asyncio.Semaphore] = {}
+        self._acknowledged: list[int] = []
+        self._settled = asyncio.Event()
+        self._inventory_changed = asyncio.Event()
+        self._lost = asyncio.Event()
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to connect; a broker that is away does not keep the gateway from reading its devices."""
+        self._connect()
+
+    async def run(self) -> None:
+        """Connect, send, and connect again, until cancelled."""
+        while True:
+            client = self._client or self._connect()
+            await self._wait_connected(client)
+            self.sessions += 1
+            self._metrics.connected.labels(self._branch_id).set(1)
+            try:
+                await self._session(client)
+            except* _SessionOver as over:
+                _log.warning("uplink session over", branch_id=self._branch_id, reason=str(over.exceptions[0]))
+            self._metrics.connected.labels(self._branch_id).set(0)
+            self._greeted = False
+            await client.stop()
+            self._client = None
+            await self._write_acknowledged()
+
+    async def stop(self) -> None:
+        """Send what is left of the live stream, wait for its acknowledgements within ``stop_s``, say offline, leave."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.stop_s):
+                if client.connected and self._greeted:
+                    await self._finish(client)
+        except (TimeoutError, DependencyUnavailable) as error:
+            _log.warning(
+                "uplink stopped before everything was acknowledged; the rest is sent at the next start",
+                branch_id=self._branch_id,
+                packs=len(self._in_flight),
+                error=str(error) or "timeout",
+            )
+        finally:
+            await client.stop()
+            self._greeted = False
+            self._metrics.connected.labels(self._branch_id).set(0)
+        with contextlib.suppress(DependencyUnavailable):  # unmarked packs are sent again and dropped as duplicates
+            await self._write_acknowledged_once()
+
+    async def _finish(self, client: MqttClient) -> None:
+        await self._write_acknowledged_once()
+        await self._outbox.cut(everything=True)
+        for pack in await self._outbox.unacknowledged(self._backlog.upto_seq, 2**53, 1000):
+            if pack.seq not in self._in_flight and pack.seq not in self._acknowledged:
+                await self._send(client, Channel.TELEMETRY, pack)
+        while self._in_flight:
+            self._settled.clear()
+            await self._settled.wait()
+        await client.publish(self._topic(Channel.STATUS), self._status(online=False), retain=True)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a session is up and has greeted."""
+        return self._greeted
+
+    @property
+    def in_flight(self) -> int:
+        """Packs published and not acknowledged."""
+        return len(self._in_flight)
+
+    @property
+    def backlog_upto(self) -> int:
+        """Number up to which unacknowledged packs are backlog; while disconnected everything is."""
+        return self._backlog.upto_seq if self._greeted else 2**53
+
+    def inventory_changed(self) -> None:
+        """Send the inventory again."""
+        self._inventory_changed.set()
+
+    # -- connecting --------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> MqttClient:
+        client = MqttClient(
+            self._broker,
+            f"branchwatch-gateway-{self._branch_id}",
+            will=Will(self._topic(Channel.STATUS), self._status(online=False)),
+            subscriptions=[self._topic(Channel.REQUEST)],
+        )
+        lost = self._lost = asyncio.Event()
+        self._in_flight.clear()
+        backfill_window = self._settings.window // 2
+        self._lanes = {
+            Channel.TELEMETRY: asyncio.Semaphore(self._settings.window - backfill_window),
+            Channel.BACKFILL: asyncio.Semaphore(backfill_window),
+        }
+
+        def listen(connected: bool) -> None:
+            if not connected:
+                lost.set()
+
+        client.on_connection(listen)
+        client.start()
+        self._client = client
+        return client
+
+    async def _wait_connected(self, client: MqttClient) -> None:
+        """Wait as long as it takes; meanwhile full packs are cut, so that no backlog grows uncut."""
+        loop = asyncio.get_running_loop()
+        warn_at_s = loop.time() + 5
+        while True:
+            try:
+                await client.wait_connected(_LOOK_S)
+            except DependencyUnavailable as error:
+                if loop.time() >= warn_at_s:
+                    warn_at_s = loop.time() + 300
+                    _log.warning("uplink waits for the broker", branch_id=self._branch_id, error=str(error))
+            else:
+                return
+            if self._outbox.has_full_pack:
+                await self._persist(partial(self._outbox.cut, everything=False))
+
+    # -- a session ---------------------------------------------------------------------------------------------------
+
+    async def _session(self, client: MqttClient) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(), name=f"{self.name}: watch")
+            tasks.create_task(self._note_acknowledged(), name=f"{self.name}: acknowledgements")
+            await self._greet(client)
+            tasks.create_task(self._live(client), name=f"{self.name}: live")
+            tasks.create_task(self._backfill(client), name=f"{self.name}: backfill")
+            tasks.create_task(self._requests(client), name=f"{self.name}: requests")
+            tasks.create_task(self._inventories(client), name=f"{self.name}: inventory")
+
+    async def _greet(self, client: MqttClient) -> None:
+        """Say who is here, mark where the backlog ends, and send the snapshot."""
+        await self._publish_and_wait(client, Channel.STATUS, self._status(online=True))
+        await self._publish_inventory(client)
+        await self._persist(partial(self._outbox.cut, everything=True))
+        self._backlog.begin((await self._persist(self._outbox.statistics)).last_seq)
+        await self._persist(self._snapshot)
+        for pack in await self._persist(partial(self._outbox.cut, everything=True)):
+            await self._send(client, Channel.TELEMETRY, pack)
+        self._greeted = True
+
+    async def _live(self, client: MqttClient) -> None:
+        while True:
+            await self._outbox.wait_for_pack(self._settings.flush_s)
+            for pack in await self._persist(partial(self._outbox.cut, everything=True)):
+                await self._send(client, Channel.TELEMETRY, pack)
+
+    async def _backfill(self, client: MqttClient) -> None:
+        while True:
+            packs = await self._persist(self._backlog.next_packs)
+            for pack in packs:
+                await self._send(client, Channel.BACKFILL, pack)
+                await self._backlog.pace(pack)
+            resent, unavailable = self._backlog.take_counts()
+            if resent or unavailable:
+                self._metrics.packs_resent.labels(self._branch_id).inc(resent)
+                await self._persist(partial(self._outbox.count_resend, resent, unavailable))
+            if not packs:
+                await self._backlog.wait_for_work()
+
+    async def _requests(self, client: MqttClient) -> None:
+        while True:
+            for message in await client.receive(100):
+                if not self._backlog.request(message.payload, self._outbox.boot):
+                    self._metrics.bad_requests.labels(self._branch_id).inc()
+                client.acknowledge([message])
+
+    async def _inventories(self, client: MqttClient) -> None:
+        while True:
+            await self._inventory_changed.wait()
+            await self._publish_inventory(client)
+
+    async def _publish_inventory(self, client: MqttClient) -> None:
+        self._inventory_changed.clear()
+        await self._publish_and_wait(client, Channel.INVENTORY, self._inventory().model_dump_json().encode())
+
+    async def _publish_and_wait(self, client: MqttClient, channel: Channel, payload: bytes) -> None:
+        try:
+            async with asyncio.timeout(GREETING_TIMEOUT_S):
+                await client.publish(self._topic(channel), payload, retain=True)
+        except (TimeoutError, DependencyUnavailable) as error:
+            raise _SessionOver(f"{channel} was not acknowledged within {GREETING_TIMEOUT_S:g} s") from error
+
+    async def _watch(self) -> None:
+        """End the session when the connection is lost or the broker no longer acknowledges."""
+        loop = asyncio.get_running_loop()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._lost.wait()
+            if self._lost.is_set():
+                raise _SessionOver("connection lost")
+            oldest_s = min((flight.sent_s for flight in self._in_flight.values()), default=loop.time())
+            if loop.time() - oldest_s > self._settings.acknowledge_timeout_s:
+                raise _SessionOver(f"a pack was not acknowledged within {self._settings.acknowledge_timeout_s:g} s")
+
+    # -- packs -------------------------------------------------------------------------------------------------------
+
+    async def _send(self, client: MqttClient, channel: Channel, pack: StoredPack) -> None:
+        """Publish a pack when its lane has room; the wait ends with the session at the latest."""
+        lane = self._lanes[channel]
+        await lane.acquire()
+        header = Header(PackId(self._branch_id, self._outbox.boot, pack.seq), self._clock.now_ms())
+        flight = _Flight(asyncio.get_running_loop().time(), channel)
+        self._in_flight[pack.seq] = flight
+        future = client.publish(self._topic(channel), encode_pack(header, pack.fragments))
+        future.add_done_callback(partial(self._settle, pack.seq, flight, lane))
+
+    def _settle(self, seq: int, flight: _Flight, lane: asyncio.Semaphore, future: "asyncio.Future[None]") -> None:
+        lane.release()
+        if self._in_flight.get(seq) is flight:
+            del self._in_flight[seq]
+        if future.cancelled() or future.exception() is not None:
+            return
+        self._acknowledged.append(seq)
+        self._settled.set()
+        elapsed_s = asyncio.get_running_loop().time() - flight.sent_s
+        if flight.channel is Channel.TELEMETRY:
+            self.round_trip_s = elapsed_s
+        self._metrics.round_trip_s.labels(self._branch_id).observe(elapsed_s)
+
+    async def _note_acknowledged(self) -> None:
+        while True:
+            self._settled.clear()
+            if not self._acknowledged:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(60):
+                        await self._settled.wait()
+            await self._write_acknowledged()
+
+    async def _write_acknowledged(self) -> None:
+        await self._persist(self._write_acknowledged_once)
+
+    async def _write_acknowledged_once(self) -> None:
+        seqs = tuple(self._acknowledged)
+        if not seqs:
+            return
+        await self._outbox.mark_acknowledged(seqs)
+        del self._acknowledged[: len(seqs)]
+        self._metrics.packs_acknowledged.labels(self._branch_id).inc(len(seqs))
+
+    # -- small things ------------------------------------------------------------------------------------------------
+
+    async def _persist(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do work on the outbox, again and again while its disk does not take it."""
+        while True:
+            try:
+                return await work()
+            except DependencyUnavailable as error:
+                _log.error("uplink waits for the outbox", branch_id=self._branch_id, error=str(error))
+                await asyncio.sleep(_OUTBOX_RETRY_S)
+
+    def _topic(self, channel: Channel) -> str:
+        return topic(self._branch_id, channel)
+
+    def _status(self, *, online: bool) -> bytes:
+        status = GatewayStatus(online=online, boot=self._outbox.boot, since=self._clock.now_ms(), version=self._version)
+        return status.model_dump_json().encode()
