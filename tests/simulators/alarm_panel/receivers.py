@@ -21,7 +21,7 @@ _MESSAGE = re.compile(rb'\n....0...("(?P<token>[A-Z-]+)"(?P<seq>\d{4})R1L0#(?P<a
 async def eventually(condition: Callable[[], bool], within_s: float = 10) -> None:
     """Wait until a condition holds; the time-out fails the test."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110  (what is waited for happens on a line and sets no event)
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -286,7 +286,7 @@ async def test_it_lives_by_itself_and_leaves_its_port_when_stopped() -> None:
     await sensor.start()
     life = asyncio.create_task(sensor.run())
     async with asyncio.timeout(10):
-        while sensor.people_in == 0:  # noqa: ASYNC110  (people come by the world's time and set no event)
+        while sensor.people_in == 0:
             await asyncio.sleep(0.02)
     life.cancel()
     with contextlib.suppress(asyncio.CancelledError):
