@@ -62,7 +62,7 @@ class Door:
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
-            while not true():  # noqa: ASYNC110  (sink and sensor are plain objects)
+            while not true():
                 await asyncio.sleep(0.01)
 
     def number(self, path: str) -> float:

@@ -73,7 +73,7 @@ class Branch:
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
-            while not true():  # noqa: ASYNC110  (sink and panel are plain objects)
+            while not true():
                 await asyncio.sleep(0.01)
 
     async def settled(self) -> None:

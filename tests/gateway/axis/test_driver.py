@@ -91,7 +91,7 @@ async def polling(sink: RecordingSink, port: int, **chosen: object) -> AsyncIter
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110  (the sensor and the sink are plain objects)
+        while not true():
             await asyncio.sleep(0.005)
 
 

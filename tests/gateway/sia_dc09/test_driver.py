@@ -52,7 +52,7 @@ async def until_listening(port: int) -> None:
 
 async def until_seen(sink: RecordingSink, path: str, value: float | str) -> None:
     async with asyncio.timeout(5):
-        while sink.last(path) != value:  # noqa: ASYNC110  (the sink is a plain list)
+        while sink.last(path) != value:
             await asyncio.sleep(0.01)
 
 

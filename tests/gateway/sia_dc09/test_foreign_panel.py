@@ -20,7 +20,7 @@ def panel(port: int, **numbers: int) -> Any:
 async def until_content(spt: Any) -> None:
     """Wait until the panel's queue is empty, which it is once every message has been acknowledged, and its thread has ended."""
     async with asyncio.timeout(20):
-        while spt.notSent() or (spt.send is not None and spt.send.is_alive()):  # noqa: ASYNC110  (a thread, not a task)
+        while spt.notSent() or (spt.send is not None and spt.send.is_alive()):
             await asyncio.sleep(0.02)
     assert spt.isConnected()
 
@@ -69,7 +69,7 @@ async def test_supervision_of_a_foreign_panel_keeps_the_link_up() -> None:
         spt.start_poll(main=1, retry_delay=0.1)
         try:
             async with asyncio.timeout(10):
-                while spt.state()["poll count"] < 2:  # noqa: ASYNC110  (a thread, not a task)
+                while spt.state()["poll count"] < 2:
                     await asyncio.sleep(0.02)
         finally:
             await asyncio.to_thread(spt.stop_poll)
