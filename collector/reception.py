@@ -84,14 +84,13 @@ class Reception:
         if batch.announced:
             self._decoder.forget_names()
             await self.tell_devices()
+            await self.release()  # before any pack: whether a held row's pack is committed tells if it comes again
         seen: set[PackId] = set()
         for count, (topic, message) in enumerate(packs, 1):
             self._take_pack(topic, message, seen, batch)
             if count % _PACKS_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
         await self._commit(batch)
-        if batch.announced:
-            await self.release()
 
     async def tell_devices(self) -> None:
         """Tell the listener which devices exist."""

@@ -1,0 +1,144 @@
+"""What is DuckDB's own: files, failed commits, SIGKILL in mid-append."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from collector.adapters.duckdb_store import DuckDbStore
+from collector.store import SeriesRow
+from contracts.errors import DependencyUnavailable
+from contracts.pack import PackId
+from contracts.readings import ReadingBatch
+from runtime.clock import SystemClock
+
+SERIES = [SeriesRow(0, "BR1/atm-01", "atm", "cdm/unit1/count")]
+READINGS_A_PACK = 200
+
+
+async def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "readings.duckdb"
+    path.write_bytes(b"not a database" * 1000)
+    store = DuckDbStore(path, SystemClock())
+    with pytest.raises(DependencyUnavailable, match=r"readings\.duckdb"):
+        await store.open()
+    await store.close()
+    assert path.read_bytes() == b"not a database" * 1000
+
+
+async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = DuckDbStore(tmp_path / "file" / "readings.duckdb", SystemClock())
+    with pytest.raises(DependencyUnavailable, match="make its directory writable"):
+        await store.open()
+    await store.close()
+
+
+async def test_a_commit_that_failed_leaves_nothing_and_succeeds_when_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DuckDbStore(tmp_path / "readings.duckdb", SystemClock())
+    await store.open()
+    batch, packs = ReadingBatch.of([(0, 1000, 1.0)]), [PackId("BR1", "boot", 1)]
+    with monkeypatch.context() as patch:
+        patch.setattr(DuckDbStore, "_insert", _insert_then_fail(DuckDbStore._insert))
+        with pytest.raises(DependencyUnavailable, match="disk full"):
+            await store.append(batch, packs, SERIES)
+    assert (await store.audit()).readings == 0
+    assert await store.append(batch, packs, SERIES) == 1
+    assert (await store.audit()).readings == 1
+    await store.close()
+
+
+async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also without pack identities, as for readings that the collector made itself."""
+    store = DuckDbStore(tmp_path / "readings.duckdb", SystemClock())
+    await store.open()
+    batch = ReadingBatch.of([(0, 1000, 1.0)])
+    with monkeypatch.context() as patch:
+        patch.setattr(DuckDbStore, "_insert", _insert_commit_then_fail(DuckDbStore._insert))
+        with pytest.raises(DependencyUnavailable, match="answer lost"):
+            await store.append(batch, [], SERIES)
+    assert await store.append(batch, [], SERIES) == 1
+    assert (await store.audit()).readings == 1
+    assert await store.append(ReadingBatch.of([(0, 2000, 1.0)]), [], []) == 2
+    await store.close()
+
+
+def _insert_then_fail(insert: Callable[..., None]) -> Callable[..., None]:
+    def failing(*args: Any) -> None:
+        insert(*args)
+        raise duckdb.IOException("disk full")
+
+    return failing
+
+
+def _insert_commit_then_fail(insert: Callable[..., None]) -> Callable[..., None]:
+    def failing(store: DuckDbStore, connection: duckdb.DuckDBPyConnection, *args: Any) -> None:
+        insert(store, connection, *args)
+        connection.commit()
+        raise duckdb.IOException("answer lost")
+
+    return failing
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+import numpy as np
+from collector.adapters.duckdb_store import DuckDbStore
+from collector.store import SeriesRow
+from contracts.pack import PackId
+from contracts.readings import ReadingBatch
+from runtime.clock import SystemClock
+
+async def main(path, count):
+    store = DuckDbStore(Path(path), SystemClock())
+    await store.open()
+    known = (await store.load_committed()).get(("BR1", "boot"))
+    seq = 0 if known is None else known.highest
+    new = [] if seq else [SeriesRow(0, "BR1/atm-01", "atm", "cdm/unit1/count")]
+    while True:
+        seq += 1
+        batch = ReadingBatch.of([(0, seq * count + number, float(seq)) for number in range(count)])
+        await store.append(batch, [PackId("BR1", "boot", seq)], new)
+        new = []
+        print(seq, flush=True)
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+async def test_killed_in_mid_append_readings_and_pack_identities_stay_in_step(tmp_path: Path) -> None:
+    path = tmp_path / "readings.duckdb"
+    told = 0
+    for kill_after in (1, 7, 19, 40):
+        writer = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WRITER, str(path), str(READINGS_A_PACK), stdout=asyncio.subprocess.PIPE
+        )
+        assert writer.stdout is not None
+        async with asyncio.timeout(30):
+            for _ in range(kill_after):
+                told = int(await writer.stdout.readline())
+        writer.kill()
+        rest = await writer.stdout.read()
+        await writer.wait()
+        told = max([told, *(int(line) for line in rest.split(b"\n")[:-1])])
+
+        store = DuckDbStore(path, SystemClock())
+        await store.open()
+        ((low, high),) = (await store.load_committed())["BR1", "boot"]
+        assert low == 1
+        assert told <= high <= told + 1, "what was told as committed is there, and at most the one under way besides"
+        audit = await store.audit()
+        assert (audit.readings, audit.doubled) == (high * READINGS_A_PACK, 0)
+        assert store.position == high
+        seqs = [float(batch.value[0]) async for _, batch in store.scan_since(0)]
+        assert seqs == [float(seq) for seq in range(1, high + 1)]
+        await store.close()
