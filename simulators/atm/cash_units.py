@@ -147,3 +147,13 @@ class Bin:
         """Take everything out; returns how many notes."""
         notes, self.notes, self.operations = self.notes, 0, 0
         return notes
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Notes that entered and left the machine, for the balance that must always hold."""
+
+    loaded: int = 0
+    unloaded: int = 0
+    taken: int = 0
+    removed_by_hand: int = 0

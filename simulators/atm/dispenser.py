@@ -2,10 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
-from simulators.atm.cash_units import Bin, BinPurpose, Cassette
+from simulators.atm.cash_units import Bin, BinPurpose, Cassette, Ledger
 from simulators.atm.happenings import (
     Module,
     ModuleFailed,
@@ -37,16 +36,6 @@ class Stacking(StrEnum):
     NOT_ENOUGH = "not_enough"  # the cassettes hold fewer notes
     JAMMED = "jammed"  # it jammed while picking
     OUT_OF_ORDER = "out_of_order"  # it was broken, blocked or in the crew's hands before
-
-
-@dataclass(slots=True)
-class Ledger:
-    """Notes that entered and left the machine, for the balance that must always hold."""
-
-    loaded: int = 0
-    unloaded: int = 0
-    taken: int = 0
-    removed_by_hand: int = 0
 
 
 class Dispenser:
@@ -280,7 +269,9 @@ class Dispenser:
             cassette.seated = False
 
     def insert_cassettes(self, notes: int) -> None:
-        """Put cassettes with so many notes each in, and empty the bins."""
+        """Put cassettes with so many notes each in, and empty the bins; notes under way are taken out first."""
+        if self.in_stacker or self.in_transport or self.at_output:
+            self.clear()
         for cassette in self.cassettes:
             self.ledger.unloaded += cassette.set_initial(notes)
             self.ledger.loaded += notes

@@ -49,8 +49,6 @@ def exchange_script(machine: Machine) -> Iterator[float]:
     dispenser.exchange_active = True
     yield _STEP_S
     cabinet.open_safe()
-    if dispenser.in_stacker or dispenser.in_transport or dispenser.at_output:
-        dispenser.clear()
     yield 2 * _STEP_S
     dispenser.pull_cassettes()
     yield 2 * _STEP_S

@@ -1,6 +1,7 @@
 """The physical model: money is conserved whatever happens, and wear follows its law."""
 
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -29,6 +30,8 @@ from simulators.atm.wear import Wear
 from tests.simulators.atm.conftest import NIGHT
 
 _VISITS_A_YEAR = 200 * 365
+MISHAPS = st.sampled_from(["jam_notes", "jam_shutter"])
+STEPS = st.integers(0, 12)
 
 
 class CashStaysInBalance(RuleBasedStateMachine):
@@ -80,25 +83,33 @@ class CashStaysInBalance(RuleBasedStateMachine):
         self.machine.dispenser.leave(first, notes)
         assert first.count <= notes
 
-    @rule(notes=st.integers(1, 50), with_card=st.booleans())
-    def customer(self, notes: int, with_card: bool) -> None:
-        for _ in visit_script(self.machine, Visit(Purpose.WITHDRAWAL, notes, with_card, 50.0, True), self.chance):
+    def play(self, script: Iterator[float], mishap: str, at_step: int) -> None:
+        """Play a script to its end, with a mishap after one of its steps."""
+        for step, _ in enumerate(script):
+            if step == at_step:
+                getattr(self.machine.dispenser, mishap)()
             self.balanced()
 
+    @rule(notes=st.integers(1, 50), with_card=st.booleans(), mishap=MISHAPS, at_step=STEPS)
+    def customer(self, notes: int, with_card: bool, mishap: str, at_step: int) -> None:
+        visit = Visit(Purpose.WITHDRAWAL, notes, with_card, 50.0, wants_receipt=True)
+        self.play(visit_script(self.machine, visit, self.chance), mishap, at_step)
+
     @precondition(lambda self: self.machine.dispenser.jammed)
-    @rule()
-    def technician(self) -> None:
-        for _ in repair_script(self.machine, self.machine.dispenser.clear):
-            self.balanced()
+    @rule(mishap=MISHAPS, at_step=STEPS)
+    def technician(self, mishap: str, at_step: int) -> None:
+        self.play(repair_script(self.machine, self.machine.dispenser.clear), mishap, at_step)
+        assert self.machine.cabinet.vendor_mode == "inactive"
+        self.machine.dispenser.clear()
         assert not self.machine.dispenser.jammed
         assert self.machine.dispenser.in_transport == 0
 
-    @rule()
-    def cash_crew(self) -> None:
-        for _ in exchange_script(self.machine):
-            self.balanced()
-        counts = [cassette.count for cassette in self.machine.dispenser.cassettes]
-        assert counts == [self.machine.fill_notes] * 2
+    @rule(mishap=MISHAPS, at_step=STEPS)
+    def cash_crew(self, mishap: str, at_step: int) -> None:
+        self.play(exchange_script(self.machine), mishap, at_step)
+        assert not self.machine.dispenser.exchange_active
+        counts = sum(cassette.count for cassette in self.machine.dispenser.cassettes)
+        assert counts >= 2 * self.machine.fill_notes - 1  # a jam in the last step takes one note into the transport
 
     @invariant()
     def balanced(self) -> None:
@@ -184,6 +195,20 @@ def test_notes_nobody_takes_end_in_the_retract_bin_until_it_is_full() -> None:
 
     assert dispenser.retract_bin.replenishment == "full"
     assert dispenser.stack(1) is Stacking.OUT_OF_ORDER
+
+
+@pytest.mark.parametrize("way", ["reject_stacked", "retract"])
+def test_a_bin_stops_the_dispenser_before_it_overflows(way: str) -> None:
+    dispenser = Machine(random.Random(1)).dispenser
+    box = dispenser.reject_bin if way == "reject_stacked" else dispenser.retract_bin
+    while dispenser.stack(40) is Stacking.STACKED:
+        if way == "retract":
+            dispenser.present()
+        getattr(dispenser, way)()
+
+    assert box.replenishment == "full"
+    assert dispenser.readiness == "stop"
+    assert box.capacity - 40 < box.notes <= box.capacity
 
 
 def test_a_shutter_that_jams_over_presented_notes_stays_jammed_after_they_are_taken() -> None:
