@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -19,6 +19,8 @@ from runtime.logs import configure_logs
 from runtime.migration import upgrade
 from runtime.settings import LogSettings, SettingsT, load_settings
 from simulators.scenario import load_scenario, scenario_names
+
+_T = TypeVar("_T")
 
 EXIT_FAILED = 1
 EXIT_MISCONFIGURED = 2
@@ -169,7 +171,7 @@ def _load(model: type[SettingsT], path: Path | None) -> SettingsT:
     return _checked(lambda: load_settings(model, path))
 
 
-def _checked(load: Any) -> Any:
+def _checked(load: Callable[[], _T]) -> _T:
     try:
         return load()
     except ConfigurationError as error:

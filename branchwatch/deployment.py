@@ -19,7 +19,7 @@ from branchwatch.simulation import make_branches, write_gateway_settings
 from collector.adapters.duckdb_store import DuckDbStore
 from collector.app import STORE_FILE
 from contracts.errors import DependencyUnavailable
-from gateway.outbox.file import OutboxStatistics, statistics
+from gateway.outbox.figures import OutboxStatistics, statistics
 from runtime.broker import EmbeddedBroker
 from runtime.clock import SystemClock
 from simulators.branch import free_ports
@@ -101,7 +101,7 @@ class Deployment:
                 response.raise_for_status()
                 return await response.json()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise DependencyUnavailable(f"server at {self.url}{path}: {error or type(error).__name__}") from error
+            raise DependencyUnavailable(f"server at {self.url}{path}: {str(error) or type(error).__name__}") from error
 
     async def all_items(self, path: str, **query: str) -> list[Any]:
         """All items of a list of the API, page by page."""
@@ -136,9 +136,7 @@ class Deployment:
         async def connected() -> bool:
             devices = await self.all_items("/api/v1/devices")
             expected = sum(len(branch.devices) + 1 for branch in self.branches)
-            return len(devices) == expected and all(
-                device["health"] not in {"unknown", "no_data"} for device in devices
-            )
+            return len(devices) == expected and all(device["health"]["condition"] != "unknown" for device in devices)
 
         await self._wait("every device is connected", connected, timeout_s, self.gateways)
 

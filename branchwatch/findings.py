@@ -17,7 +17,11 @@ from branchwatch.demo_report import (
     WorkOrderCounts,
 )
 from branchwatch.deployment import Completeness, Deployment
-from rules.app import rules_without_delay
+from rules.files import load_rules
+from rules.kinds.absence import AbsenceClause
+from rules.kinds.state import StateClause
+from rules.overrides import Override, apply_overrides
+from rules.rule import Rule
 from simulators.player import Player
 from simulators.scenario import Step
 
@@ -81,7 +85,8 @@ class Findings:
         )
 
     def _device_to_fault(self) -> Percentiles:
-        immediate = rules_without_delay(self.player.scenario.rules)
+        overrides = {name: Override.model_validate(values) for name, values in self.player.scenario.rules.items()}
+        immediate = {rule.id for rule in apply_overrides(load_rules(), overrides) if _is_immediate(rule)}
         waits = [
             fault["raised_at_ms"] - fault["observed_at_ms"] for fault in self.faults if fault["rule_id"] in immediate
         ]
@@ -159,3 +164,11 @@ class Findings:
 def _answers(order: Mapping[str, Any], fault: Mapping[str, Any]) -> bool:
     keys = ("device_id", "component", "family")
     return all(order[key] == fault[key] for key in keys)
+
+
+def _is_immediate(rule: Rule) -> bool:
+    """Whether a rule raises with the reading itself, so that its latency is the system's and not a delay's."""
+    waits = any(
+        isinstance(clause, AbsenceClause) or (isinstance(clause, StateClause) and clause.held_s) for clause in rule.when
+    )
+    return not rule.on_delay_s and not waits

@@ -8,6 +8,7 @@ from collector.app import Collector
 from collector.settings import CollectorSettings
 from console.app import Console, Watched
 from console.settings import ConsoleSettings
+from contracts.errors import DependencyUnavailable
 from maintenance.app import Maintenance, MaintenanceSettings
 from rules.app import Rules
 from rules.settings import RulesSettings
@@ -78,7 +79,12 @@ async def run_server(settings: ServerSettings, ready: Callable[[str], None], clo
             async with database.read() as connection:
                 await connection.execute(text("SELECT 1"))
 
-        readiness = {"ops_database": database_answers, **collector.readiness()}
+        async def collector_is_ready() -> None:
+            waits = collector.unavailable()
+            if waits:
+                raise DependencyUnavailable(f"waits for {', '.join(waits)}")
+
+        readiness = {"ops_database": database_answers, "collector": collector_is_ready}
         console = Console(settings.console, watched, event_log, clock, registry, readiness)
 
         supervisor = Supervisor()
@@ -86,7 +92,7 @@ async def run_server(settings: ServerSettings, ready: Callable[[str], None], clo
         if settings.broker.embedded:
             supervisor.add(EmbeddedBroker(settings.data_dir / "broker", settings.broker.host, settings.broker.port))
         # Consumers before producers: whoever reads the event log runs before the rules write to it.
-        for service in (*maintenance.services(), console, *rules.services(), *collector.services()):
+        for service in (*maintenance.services(), console, rules, *collector.services()):
             supervisor.add(service)
 
         await supervisor.run(lambda: ready(console.url))

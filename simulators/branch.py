@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runtime.supervisor import Service
 from simulators.alarm_panel import AlarmPanelSimulator
+from simulators.alarm_panel.day import WITHOUT_MISHAPS
 from simulators.atm import AtmSimulator
 from simulators.device import SimulatedDevice
 from simulators.footfall import FootfallSimulator
@@ -68,7 +69,11 @@ class SimulatedBranch:
         devices: list[SimulatedDevice] = [
             AtmSimulator(f"atm-{number:02d}", own_world, port) for number, port in enumerate(atm_ports, 1)
         ]
-        devices.append(AlarmPanelSimulator("panel-01", own_world, ("127.0.0.1", panel_port), account))
+        devices.append(
+            AlarmPanelSimulator(
+                "panel-01", own_world, ("127.0.0.1", panel_port), account, habits=WITHOUT_MISHAPS, reply_timeout_s=5
+            )
+        )
         devices.append(FootfallSimulator("footfall-01", own_world, footfall_port))
         self.devices: Mapping[str, SimulatedDevice] = {device.local_id: device for device in devices}
         self.addresses: Sequence[Address] = (

@@ -81,6 +81,7 @@ class Scenario(_Part):
         pace: how much faster than real people visit and withdraw.
         needs_s: shortest duration in which everything expected can come about.
         rules: overrides of rule parameters, so that delays of minutes fit into it.
+        opening_hours: opening hours of the branches, as the rules have them in their settings.
         gateway: settings every gateway of the scenario gets on top of its devices.
         poll_s: how often drivers read polled devices.
         steps: what happens.
@@ -93,6 +94,7 @@ class Scenario(_Part):
     pace: float = Field(gt=0)
     needs_s: float = Field(gt=0)
     rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    opening_hours: dict[str, Any] = Field(default_factory=dict)
     gateway: dict[str, Any] = Field(default_factory=dict)
     poll_s: float = Field(default=30, gt=0)
     steps: tuple[Step, ...]
@@ -105,7 +107,7 @@ class Scenario(_Part):
         return self
 
     def begins_at(self, today: datetime) -> datetime:
-        """Local beginning of the simulated day: the next working day from ``today`` on, at ``begin_at``."""
+        """Local time at which the simulated day begins."""
         return datetime.combine(today.date(), self.begin_at, CHINA)
 
 
