@@ -24,21 +24,21 @@ from console.api.device_models import (
     ReadingView,
 )
 from console.api.endpoint import AnyEndpoint, Call, Endpoint, Nothing
+from console.api.faults import read_page
 from console.api.functions import functions_of
 from console.api.health import UPLINK, Health, HealthReason, SignalState, derive_health
 from console.api.paging import MOST, cursor_of, key_of
-from console.api.ports import Fault, Faults, Fleet, Readings
+from console.api.ports import Faults, Fleet, Readings
 from console.api.problem import NOT_FOUND
 from contracts.devices import KINDS
 from contracts.errors import NotFound
 from contracts.faults import SEVERITY_NUMBER, FaultState
 from contracts.identity import GATEWAY_DEVICE
+from rules.faults import FaultView
+from rules.lifecycle import UNACKNOWLEDGED_STATES
 from runtime.clock import Clock
 
-_ACTIVE = frozenset({FaultState.UNACKNOWLEDGED, FaultState.ACKNOWLEDGED})
-_UNACKNOWLEDGED = frozenset(
-    {FaultState.UNACKNOWLEDGED, FaultState.RETURNED_UNACKNOWLEDGED, FaultState.LATCHED_UNACKNOWLEDGED}
-)
+_PRESENT = frozenset({FaultState.UNACKNOWLEDGED, FaultState.ACKNOWLEDGED})
 _BLIND = frozenset({HealthReason.NEVER_REPORTED, HealthReason.GATEWAY_OFFLINE, HealthReason.STALE})
 
 
@@ -125,9 +125,9 @@ class DeviceHandlers:
             raise NotFound(f"device {path.device_id}: no gateway announced it; see /api/v1/devices")
         return device
 
-    def _summary(self, device: Device, faults: Sequence[Fault]) -> DeviceSummary:
+    def _summary(self, device: Device, faults: Sequence[FaultView]) -> DeviceSummary:
         latest = self._readings.latest(device.device_id)
-        active = [fault.severity for fault in faults if fault.state in _ACTIVE]
+        active = [fault.severity for fault in faults if fault.state in _PRESENT]
         health = self._health(device, latest, faults)
         kind = KINDS[device.kind]
         return DeviceSummary(
@@ -141,34 +141,34 @@ class DeviceHandlers:
             health=HealthView.model_validate(health),
             faults=FaultCounts(
                 active=len(active),
-                unacknowledged=sum(fault.state in _UNACKNOWLEDGED for fault in faults),
+                unacknowledged=sum(fault.state in UNACKNOWLEDGED_STATES for fault in faults),
                 worst_severity=min(active, key=SEVERITY_NUMBER.__getitem__, default=None),
             ),
             observed_at_ms=max((item.observed_at_ms for item in latest), default=None),
         )
 
-    def _health(self, device: Device, latest: Sequence[LatestReading], faults: Sequence[Fault]) -> Health:
+    def _health(self, device: Device, latest: Sequence[LatestReading], faults: Sequence[FaultView]) -> Health:
         gateway = self._fleet.gateways.get(device.branch_id)
         return derive_health(
             _states(latest),
-            [fault.severity for fault in faults if fault.state in _ACTIVE],
+            [fault.severity for fault in faults if fault.state in _PRESENT],
             gateway_online=None if gateway is None else gateway.online,
             is_gateway=device.local_id == GATEWAY_DEVICE,
         )
 
-    async def _standing(self, branch_id: str | None, device_id: str | None) -> Mapping[str, Sequence[Fault]]:
+    async def _standing(self, branch_id: str | None, device_id: str | None) -> Mapping[str, Sequence[FaultView]]:
         """Faults that are not over, by device."""
-        by_device: defaultdict[str, list[Fault]] = defaultdict(list)
+        by_device: defaultdict[str, list[FaultView]] = defaultdict(list)
         before_id = None
         while True:
-            faults = await self._faults.list(
-                state="standing", branch_id=branch_id, device_id=device_id, limit=MOST, before_id=before_id
+            page = await read_page(
+                self._faults, "standing", branch_id=branch_id, device_id=device_id, limit=MOST, before_id=before_id
             )
-            for fault in faults:
+            for fault in page:
                 by_device[fault.device_id].append(fault)
-            if len(faults) < MOST:
+            if len(page) < MOST:
                 return by_device
-            before_id = faults[-1].id
+            before_id = page[-1].id
 
 
 def _states(latest: Sequence[LatestReading]) -> list[SignalState]:

@@ -106,12 +106,12 @@ AnyEndpoint = Endpoint[Any, Any, Any, Any] | RawEndpoint[Any]
 
 def register(app: web.Application, endpoints: tuple[AnyEndpoint, ...]) -> None:
     """Add every row to the application's routes."""
-    for endpoint in endpoints:
-        paths = [endpoint.path]
+    for endpoint in endpoints:  # first, or {branch_id} of a shorter path would take the encoded id for itself
         if _TWO_PART_ID in endpoint.path:
-            paths.append(endpoint.path.replace(_TWO_PART_ID, "{device_id:[^/]+%2[Ff][^/]+}"))
-        for path in paths:
-            app.router.add_route(endpoint.method, path, endpoint.serve)
+            encoded = endpoint.path.replace(_TWO_PART_ID, "{device_id:[^/]+%2[Ff][^/]+}")
+            app.router.add_route(endpoint.method, encoded, endpoint.serve)
+    for endpoint in endpoints:
+        app.router.add_route(endpoint.method, endpoint.path, endpoint.serve)
 
 
 def _path_values(request: web.Request) -> dict[str, str]:

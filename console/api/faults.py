@@ -1,15 +1,19 @@
 """Faults over HTTP: list, one, acknowledge, reset."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.api.endpoint import AnyEndpoint, Call, Endpoint, Inputs, Nothing
 from console.api.paging import PageQuery, cursor_of, id_of
 from console.api.ports import Faults
-from console.api.problem import CONFLICT, NOT_FOUND
+from console.api.problem import CONFLICT, NOT_FOUND, ProblemKind
 from console.api.work_orders import ActorName
 from contracts.faults import FaultState, Severity
+from rules.faults import FaultFilter
+from rules.faults import FaultView as Fault
+from rules.lifecycle import TransitionNotAllowed
 
 
 class FaultPath(Inputs):
@@ -18,16 +22,42 @@ class FaultPath(Inputs):
     fault_id: Annotated[int, Field(ge=1, lt=2**63)]
 
 
+NOT_ALLOWED: Final = ProblemKind(
+    TransitionNotAllowed.code, 409, "The fault's state does not allow this", CONFLICT.next_step
+)
+
+FaultChoice = Literal["standing", "active", "unacknowledged", "all"]
+
+_FILTERS: Final[dict[FaultChoice, tuple[FaultFilter, ...]]] = {
+    "standing": (FaultFilter.ACTIVE, FaultFilter.UNACKNOWLEDGED),
+    "active": (FaultFilter.ACTIVE,),
+    "unacknowledged": (FaultFilter.UNACKNOWLEDGED,),
+    "all": (FaultFilter.ALL,),
+}
+
+
 class FaultQuery(PageQuery):
     """Filters of the list; all that are given must hold."""
 
-    state: Literal["standing", "active", "unacknowledged", "all"] = Field(
+    state: FaultChoice = Field(
         default="standing",
-        description="standing: not over; active: the condition holds; unacknowledged: nobody acknowledged it; all",
+        description="active: the condition or a latch holds; unacknowledged: nobody acknowledged it, active or not; "
+        "standing: either of them; all",
     )
     branch_id: str | None = Field(default=None, max_length=32)
     device_id: str | None = Field(default=None, max_length=100)
     rule_id: str | None = Field(default=None, max_length=64)
+
+
+class RuleText(BaseModel):
+    """What a rule says about its faults in one language."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    cause: str
+    consequence: str
+    action: str = Field(description="what to do")
 
 
 class FaultView(BaseModel):
@@ -40,25 +70,29 @@ class FaultView(BaseModel):
     branch_id: str
     device_id: str
     component: str
-    part: str
+    part: str = Field(description="matched part such as cdm/unit2; empty where the component alone is meant")
     family: str
     severity: Severity
     state: FaultState
+    active: bool = Field(description="the condition or a latch holds")
+    latches: bool = Field(description="it needs a reset after the condition is gone")
     title_en: str
     title_zh: str
-    cause_en: str
-    cause_zh: str
-    consequence_en: str
-    consequence_zh: str
-    action_en: str
-    action_zh: str
-    respond_s: float = Field(description="seconds within which somebody must act; 0 for at once")
-    observed_at_ms: int = Field(description="observation time at which the condition held long enough")
-    raised_at_ms: int = Field(description="when it was raised")
-    cleared_at_ms: int | None = Field(description="when the condition went away; null while it holds")
+    en: RuleText | None = Field(description="null where the rule is no longer loaded")
+    zh: RuleText | None
+    respond_s: float | None = Field(description="seconds within which somebody must act; 0 for at once")
+    observed_at_ms: int = Field(description="when it began by observation time, delay included")
+    raised_at_ms: int = Field(description="when it was raised, by the server's clock")
+    detection_ms: int | None = Field(description="from the deciding reading to the fault; null where a timer decided")
+    ended_observed_at_ms: int | None = Field(description="when the condition ended; null while it holds")
+    cleared_at_ms: int | None
     acknowledged_at_ms: int | None
-    acknowledged_by: str
-    comment: str
+    acknowledged_by: str | None
+    acknowledge_comment: str | None
+    reset_at_ms: int | None
+    reset_by: str | None
+    reset_comment: str | None
+    occurrences: int
 
 
 class FaultPage(BaseModel):
@@ -75,6 +109,26 @@ class FaultCommandBody(Inputs):
     comment: str = Field(default="", max_length=1000)
 
 
+async def read_page(
+    faults: Faults,
+    wanted: FaultChoice,
+    *,
+    branch_id: str | None = None,
+    device_id: str | None = None,
+    rule_id: str | None = None,
+    limit: int,
+    before_id: int | None,
+) -> Sequence[Fault]:
+    """Faults of a choice, newest first, at most ``limit``, with ids below ``before_id``."""
+    found: dict[int, Fault] = {}
+    for state in _FILTERS[wanted]:
+        page = await faults.list(
+            state, branch_id=branch_id, device_id=device_id, rule_id=rule_id, limit=limit, before_id=before_id
+        )
+        found.update((fault.id, fault) for fault in page)
+    return [found[fault_id] for fault_id in sorted(found, reverse=True)[:limit]]
+
+
 class FaultHandlers:
     """What the endpoints do."""
 
@@ -83,8 +137,9 @@ class FaultHandlers:
 
     async def list(self, call: Call[Nothing, FaultQuery, Nothing]) -> FaultPage:
         query = call.query
-        faults = await self._faults.list(
-            state=query.state,
+        faults = await read_page(
+            self._faults,
+            query.state,
             branch_id=query.branch_id,
             device_id=query.device_id,
             rule_id=query.rule_id,
@@ -113,7 +168,7 @@ def endpoints(faults: Faults) -> tuple[AnyEndpoint, ...]:
     """Rows of the route table."""
     handlers = FaultHandlers(faults)
     one = "/api/v1/faults/{fault_id}"
-    refusals = (NOT_FOUND, CONFLICT)
+    refusals = (NOT_FOUND, NOT_ALLOWED)
     return (
         Endpoint(
             "GET", "/api/v1/faults", "listFaults", "Faults, newest first",

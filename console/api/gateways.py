@@ -37,7 +37,7 @@ class GatewayHandlers:
         self._intake_status = intake_status
 
     async def list(self, _call: Call[Nothing, Nothing, Nothing]) -> GatewayPage:
-        gateways = self._intake_status()
+        gateways = self._intake_status.intake_status()
         return GatewayPage(items=tuple(GatewayView.model_validate(gateway) for gateway in gateways))
 
 

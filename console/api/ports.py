@@ -10,10 +10,10 @@ from typing import Protocol
 from collector.fleet import Device, GatewayState
 from collector.quarantine import QuarantineEntry, RefusalCount
 from collector.queries import DeviceEvent, GatewayIntake, History, LatestReading
-from contracts.faults import FaultState, Severity
 from contracts.work_orders import WorkOrderState
 from maintenance.order import WorkOrder
 from maintenance.work_orders import CommandRequest
+from rules.faults import FaultFilter, FaultView
 from runtime.event_log import Event
 
 
@@ -71,7 +71,7 @@ class Quarantine(Protocol):
 class IntakeStatus(Protocol):
     """What arrived from each gateway."""
 
-    def __call__(self) -> Sequence[GatewayIntake]:
+    def intake_status(self) -> Sequence[GatewayIntake]:
         """Every gateway that announced itself or sent a pack, ordered by branch, from memory."""
         ...
 
@@ -109,54 +109,30 @@ class WorkOrders(Protocol):
         ...
 
 
-class Fault(Protocol):
-    """What the console itself needs to know of a fault."""
-
-    @property
-    def id(self) -> int:
-        """Id of the fault."""
-        ...
-
-    @property
-    def device_id(self) -> str:
-        """Full device id."""
-        ...
-
-    @property
-    def severity(self) -> Severity:
-        """How bad it is."""
-        ...
-
-    @property
-    def state(self) -> FaultState:
-        """Where it stands."""
-        ...
-
-
 class Faults(Protocol):
     """Faults and what people do about them."""
 
     async def list(
         self,
+        state: FaultFilter = ...,
         *,
-        state: str = ...,
         branch_id: str | None = ...,
         device_id: str | None = ...,
         rule_id: str | None = ...,
         limit: int = ...,
         before_id: int | None = ...,
-    ) -> Sequence[Fault]:
+    ) -> Sequence[FaultView]:
         """Faults, newest first."""
         ...
 
-    async def get(self, fault_id: int) -> Fault:
+    async def get(self, fault_id: int) -> FaultView:
         """One fault."""
         ...
 
-    async def acknowledge(self, fault_id: int, actor: str, comment: str) -> Fault:
-        """Say that somebody has seen it."""
+    async def acknowledge(self, fault_id: int, actor: str, comment: str = ...) -> FaultView:
+        """Say that somebody has seen it; a ``DomainError`` where somebody said so before."""
         ...
 
-    async def reset(self, fault_id: int, actor: str, comment: str) -> Fault:
+    async def reset(self, fault_id: int, actor: str, comment: str = ...) -> FaultView:
         """Release a latch whose condition is gone; a ``DomainError`` where there is none."""
         ...

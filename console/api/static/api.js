@@ -59,3 +59,32 @@ export async function all(path, query = {}, most = 20000) {
 export function devicePath(deviceId) {
   return `devices/${deviceId.split("/").map(encodeURIComponent).join("/")}`;
 }
+
+/** Which answer about a thing is the newest: answers may overtake each other, and the later question has the newer one. */
+export class Newest {
+  constructor() {
+    this.count = 0;
+    this.accepted = new Map();
+  }
+
+  /** Take a number before asking. */
+  ask() {
+    this.count += 1;
+    return this.count;
+  }
+
+  /** Whether the answer to question `asked` is news about thing `id`; remembers it if so. */
+  accept(id, asked) {
+    if (this.isNewer(id, asked)) return false;
+    this.accepted.set(id, asked);
+    return true;
+  }
+
+  isNewer(id, asked) {
+    return (this.accepted.get(id) ?? 0) > asked;
+  }
+
+  forgetBefore(asked) {
+    for (const [id, known] of this.accepted) if (known < asked) this.accepted.delete(id);
+  }
+}

@@ -1,10 +1,10 @@
 // The live fault list: what stands, worst and newest first, with its reason and its acknowledgement.
 
-import { Refused, all, get, post } from "./api.js";
+import { Newest, Refused, all, get, post } from "./api.js";
 import { data, element, empty, phrase, ticking, time } from "./element.js";
 import { HeldList } from "./held_list.js";
 import { NUMBER, symbol } from "./symbol.js";
-import { duration, given, word } from "./words.js";
+import { currentLanguage, duration, given, word } from "./words.js";
 
 const UNACKNOWLEDGED = new Set(["unacknowledged", "returned_unacknowledged", "latched_unacknowledged"]);
 const CLEARED = new Set(["normal", "returned_unacknowledged", "latched_unacknowledged", "latched_acknowledged"]);
@@ -16,6 +16,7 @@ export class FaultList {
   constructor(onchange) {
     this.onchange = onchange;
     this.faults = new Map();
+    this.newest = new Newest();
     this.open = new Set();
     this.sending = new Map(); // fault id → what is being sent
     this.refusals = new Map(); // fault id → why the last command was not done
@@ -25,19 +26,23 @@ export class FaultList {
 
   /** Read everything that stands. */
   async load() {
+    const asked = this.newest.ask();
     const faults = await all("faults", { state: "standing" });
-    this.faults = new Map(faults.map((fault) => [fault.id, fault]));
+    const kept = [...this.faults.values()].filter((fault) => this.newest.isNewer(fault.id, asked));
+    const read = faults.filter((fault) => !this.newest.isNewer(fault.id, asked));
+    this.faults = new Map([...read, ...kept].map((fault) => [fault.id, fault]));
+    this.newest.forgetBefore(asked);
     this.show();
   }
 
   /** Read one fault again after an event about it. */
   async refresh(id) {
-    this.take(await get(`faults/${id}`));
+    const asked = this.newest.ask();
+    this.take(await get(`faults/${id}`), asked);
   }
 
-  take(fault) {
-    const known = this.faults.get(fault.id);
-    if (known !== undefined && known.revision > fault.revision) return;
+  take(fault, asked) {
+    if (!this.newest.accept(fault.id, asked)) return;
     if (fault.state === "normal") this.faults.delete(fault.id);
     else this.faults.set(fault.id, fault);
     this.show();
@@ -88,10 +93,11 @@ export class FaultList {
   more(fault) {
     const list = element("dl");
     const line = (key, ...value) => list.append(element("dt", {}, word(key)), element("dd", {}, ...value));
-    for (const name of ["cause", "consequence", "action"]) line(`fault.${name}`, given(fault, name));
-    line("fault.respond", duration(fault.respond_s));
+    const text = fault[currentLanguage()];
+    if (text !== null) for (const name of ["cause", "consequence", "action"]) line(`fault.${name}`, text[name]);
+    if (fault.respond_s !== null) line("fault.respond", duration(fault.respond_s));
     line("fault.observed", time(fault.observed_at_ms));
-    if (fault.cleared_at_ms !== null) line("fault.cleared", time(fault.cleared_at_ms));
+    if (fault.ended_observed_at_ms !== null) line("fault.cleared", time(fault.ended_observed_at_ms));
     if (fault.acknowledged_at_ms !== null) {
       line("fault.acknowledged", ...phrase("fault.by", { time: time(fault.acknowledged_at_ms), actor: data(fault.acknowledged_by, "span", "") }));
     }
@@ -110,7 +116,8 @@ export class FaultList {
     this.refusals.delete(fault.id);
     this.list.render();
     try {
-      this.take(await post(`faults/${fault.id}/${what}`, {}));
+      const asked = this.newest.ask();
+      this.take(await post(`faults/${fault.id}/${what}`, {}), asked);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.refusals.set(fault.id, error);

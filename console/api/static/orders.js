@@ -1,6 +1,6 @@
 // Work orders: the open ones, newest first, then those that ended lately; each with everything that happened to it.
 
-import { all, get } from "./api.js";
+import { Newest, all, get } from "./api.js";
 import { data, element, empty, phrase, ticking, time } from "./element.js";
 import { HeldList } from "./held_list.js";
 import { symbol } from "./symbol.js";
@@ -11,24 +11,29 @@ const ENDED_SHOWN = 30;
 export class OrderList {
   constructor() {
     this.orders = new Map();
+    this.newest = new Newest();
     this.details = new Map(); // order id → order with its history, while it is open in the list
     this.container = document.getElementById("orders");
     this.list = new HeldList(this.container, document.getElementById("orders-newer"), (order) => this.row(order), (order) => JSON.stringify([order, this.details.get(order.id)]));
   }
 
   async load() {
+    const asked = this.newest.ask();
     const [open, ended] = await Promise.all([all("work-orders", { open: true }), get("work-orders", { open: false, limit: ENDED_SHOWN })]);
-    this.orders = new Map([...open, ...ended.items].map((order) => [order.id, order]));
+    const read = [...open, ...ended.items].filter((order) => !this.newest.isNewer(order.id, asked));
+    const kept = [...this.orders.values()].filter((order) => this.newest.isNewer(order.id, asked));
+    this.orders = new Map([...read, ...kept].map((order) => [order.id, order]));
+    this.newest.forgetBefore(asked);
     await Promise.all([...this.details.keys()].map((id) => this.refresh(id)));
     this.show();
   }
 
   /** Read one order again after an event about it. */
   async refresh(id) {
+    const asked = this.newest.ask();
     const detail = await get(`work-orders/${id}`);
     const { history, fault_ids: _faults, ...order } = detail;
-    const known = this.orders.get(id);
-    if (known !== undefined && known.revision > order.revision) return;
+    if (!this.newest.accept(id, asked)) return;
     this.orders.set(id, order);
     if (this.details.has(id)) this.details.set(id, history);
     this.show();
@@ -73,7 +78,7 @@ export class OrderList {
       if (entry.command === "offer" && entry.assignee) text.append(" · ", ...phrase("history.assigned", { assignee: data(entry.assignee, "span", "") }));
       const actor = entry.actor === "system" ? [word("history.by_system")] : phrase("history.by", { actor: data(entry.actor, "span", "") });
       text.append(" · ", ...actor);
-      if (entry.note) text.append(" · ", data(entry.note, "span", ""));
+      if (entry.note && entry.actor !== "system") text.append(" · ", data(entry.note, "span", ""));
       return element("li", {}, time(entry.at_ms), text);
     });
     return element("div", { class: "more" }, list, element("h3", {}, word("order.history")), element("ol", { class: "history" }, ...entries));
