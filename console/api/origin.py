@@ -4,15 +4,16 @@ A page of another site can make a browser on this machine send requests here. It
 not name this machine is refused (DNS rebinding), and so is a command that says it comes from another origin.
 """
 
+import re
 from typing import Final
 
 from aiohttp import web
-from yarl import URL
 
 from console.api import problem
 from console.api.problem import RequestRefused
 from console.settings import is_loopback
 
+_HOST: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE: Final = frozenset({"same-origin", "none"})
 
@@ -38,7 +39,5 @@ def refuse_foreigners(request: web.Request) -> None:
 
 
 def _host_of(header: str) -> str | None:
-    try:
-        return URL(f"http://{header}").host
-    except ValueError:
-        return None
+    match = _HOST.fullmatch(header)
+    return match and match["host"].strip("[]")

@@ -83,8 +83,11 @@ class Branch:
 class House:
     """The running server and a client of its API."""
 
-    def __init__(self, console: Console, http: aiohttp.ClientSession, client: MqttClient, event_log: EventLog) -> None:
+    def __init__(
+        self, console: Console, watched: Watched, http: aiohttp.ClientSession, client: MqttClient, event_log: EventLog
+    ) -> None:
         self.console = console
+        self.watched = watched
         self.http = http
         self.event_log = event_log
         self._client = client
@@ -140,7 +143,6 @@ async def open_house(
     event_log: EventLog,
     data_dir: Path,
     readiness: Mapping[str, ReadinessCheck] | None = None,
-    settings: ConsoleSettings | None = None,
 ) -> AsyncIterator[House]:
     """Start a server, give its client, stop it."""
     clock, registry = SystemClock(), new_registry()
@@ -155,7 +157,9 @@ async def open_house(
         faults=rules.faults,
         work_orders=maintenance.work_orders,
     )
-    console = Console(settings or ConsoleSettings(port=0), watched, event_log, clock, registry, readiness or {})
+    console = Console(
+        ConsoleSettings(port=0, max_listeners=2, keep_alive_s=0.5), watched, event_log, clock, registry, readiness or {}
+    )
     supervisor = Supervisor()
     for service in (*maintenance.services(), rules, *collector.services(), console):
         supervisor.add(service)
@@ -170,7 +174,7 @@ async def open_house(
         client.start()
         await client.wait_connected(10)
         async with aiohttp.ClientSession() as http:
-            yield House(console, http, client, event_log)
+            yield House(console, watched, http, client, event_log)
     finally:
         waiting.cancel()
         await client.stop()
