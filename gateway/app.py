@@ -4,7 +4,7 @@ Nothing here is global, so several gateways can live in one process; they share 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from contracts.devices import GATEWAY, KINDS
@@ -76,8 +76,12 @@ class GatewayApp:
         server = self.settings.metrics
         return [self] if server is None else [MetricsServer(server, self._metrics.registry), self]
 
-    async def run_until(self, stop: asyncio.Event) -> None:
+    async def run_until(self, stop: asyncio.Event, on_started: Callable[[], None] | None = None) -> None:
         """Run alone until ``stop`` is set, then stop in order.
+
+        Args:
+            stop: asks for the stop.
+            on_started: called once when everything runs.
 
         Raises:
             ConfigurationError: the settings or the outbox do not fit.
@@ -85,14 +89,9 @@ class GatewayApp:
             BaseExceptionGroup: a part failed; the others were stopped in order first.
         """
         supervisor = Supervisor()
-        for service in self.services():
+        for service in (*self.services(), _StopRequest(stop)):
             supervisor.add(service)
-        async with asyncio.TaskGroup() as tasks:
-            waiting = tasks.create_task(_pass_on(stop, supervisor), name=f"stop of {self.settings.branch_id}")
-            try:
-                await supervisor.run()
-            finally:
-                waiting.cancel()
+        await supervisor.run(on_started)
 
     async def start(self) -> None:
         """Open the outbox, compose the parts and start them.
@@ -214,6 +213,20 @@ def _entry(device: DeviceSettings) -> DeviceEntry:
     )
 
 
-async def _pass_on(stop: asyncio.Event, supervisor: Supervisor) -> None:
-    await stop.wait()
-    supervisor.request_stop()
+class _StopRequest:
+    """A service that ends, and with it everything beside it, when an event is set."""
+
+    name = "stop request"
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    async def start(self) -> None:
+        """Nothing to prepare."""
+
+    async def run(self) -> None:
+        """Wait for the event."""
+        await self._stop.wait()
+
+    async def stop(self) -> None:
+        """Nothing to let go."""
