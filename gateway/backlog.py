@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from contracts.errors import DependencyUnavailable
 from contracts.gateway_messages import ResendRequest
-from gateway.outbox.file import StoredPack
 from gateway.outbox.outbox import Outbox
+from gateway.outbox.packing import StoredPack
 from runtime.logs import get_logger
 
 _log = get_logger(__name__)

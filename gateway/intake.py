@@ -13,7 +13,8 @@ from gateway.driver import Identity, Observation
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.file import RefusedInput
 from gateway.outbox.outbox import Outbox
-from gateway.reporter import LINK_DOWN, LINK_STATE, Report, Reporter
+from gateway.report import Report
+from gateway.reporter import LINK_DOWN, LINK_STATE, Reporter
 from runtime.clock import Clock
 from runtime.logs import get_logger
 

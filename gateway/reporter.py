@@ -8,144 +8,21 @@ Times of one series grow strictly, because (series, observed_at) names a reading
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from contracts.errors import RefusalCode
-from contracts.readings import Reading
 from contracts.senml import ABSOLUTE_FROM_S
-from contracts.signals import CONDITION_ORDER, Condition, DeviceKind, Signal, Sort
+from contracts.signals import DeviceKind, Signal, Sort
 from gateway.driver import Observation
+from gateway.report import CLOCK_STEP_MS, SERIES_LIMIT, TEXT_LIMIT, Draft, Report, Series
 
 COUNTER_PAUSE_MS: Final = 10_000
 """A growing counter is reported at most this often. Source: device catalogue, section 0, column db."""
 
-CLOCK_STEP_MS: Final = 300_000
-"""The clock going back by more than this was set: times follow it. By less, times wait for it to catch up."""
-
-TEXT_LIMIT: Final = 1000
-"""Characters of an event's text; a pack of 200 such texts stays below a broker's usual limit of 1 MB a message."""
-
-SERIES_LIMIT: Final = 5000
-"""Series of one device; a device that makes up part numbers cannot fill the memory."""
-
 LINK_STATE: Final = "link/state"
 LINK_DOWN: Final = "down"
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """What the reporter remembers of one signal path.
-
-    Attributes:
-        signal: row of the device catalogue.
-        current: newest value seen.
-        current_at_ms: when it was seen.
-        reported: value of the last reading.
-        reported_at_ms: time of the last reading.
-        raw: the device's own word where ``current`` stands for one the catalogue does not list.
-    """
-
-    signal: Signal
-    current: float | str
-    current_at_ms: int
-    reported: float | str
-    reported_at_ms: int
-    raw: str = ""
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether a counter grew and the growth was not reported yet."""
-        return self.signal.sort is Sort.COUNTER and self.current != self.reported
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An observation that the device catalogue does not allow."""
-
-    path: str
-    code: RefusalCode
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What to store, and what to remember once it is stored.
-
-    Attributes:
-        readings: readings in the order they were seen.
-        urgent: whether to send at once: an event, or a state whose condition got worse.
-        refusals: observations that were not taken.
-        changes: series as they stand after the report; handed back to :meth:`Reporter.accept`.
-    """
-
-    readings: tuple[Reading, ...] = ()
-    urgent: bool = False
-    refusals: tuple[Refusal, ...] = ()
-    changes: Mapping[str, Series] = field(default_factory=dict)
-
-
-class _Draft:
-    """A report being written over the series it starts from."""
-
-    def __init__(self, device_id: str, series: Mapping[str, Series], floor_ms: int) -> None:
-        self._device_id = device_id
-        self._series = series
-        self._floor_ms = floor_ms
-        self._readings: list[Reading] = []
-        self._refusals: list[Refusal] = []
-        self._changes: dict[str, Series] = {}
-        self._new = 0
-        self._urgent = False
-
-    def series(self, path: str) -> Series | None:
-        return self._changes.get(path) or self._series.get(path)
-
-    def is_full(self) -> bool:
-        return len(self._series) + self._new >= SERIES_LIMIT
-
-    def refuse(self, path: str, code: RefusalCode, detail: str) -> None:
-        self._refusals.append(Refusal(path[:TEXT_LIMIT], code, detail[:TEXT_LIMIT]))
-
-    def remember(self, path: str, series: Series) -> None:
-        self._changes[path] = series
-
-    def emit(self, path: str, signal: Signal, value: float | str, at_ms: int) -> None:
-        """Add a reading and remember it as current and reported."""
-        before = self.series(path)
-        time_ms = _after(before.reported_at_ms if before else self._floor_ms, at_ms)
-        heartbeat_s = signal.heartbeat_s
-        self._readings.append(
-            Reading(self._device_id, path, value, time_ms, signal.unit, None if heartbeat_s is None else heartbeat_s)
-        )
-        raw = before.raw if before else ""
-        self._new += before is None
-        self._changes[path] = Series(signal, value, at_ms, value, time_ms, raw)
-        self._urgent = self._urgent or _is_urgent(signal, before, value)
-
-    def report(self) -> Report:
-        return Report(tuple(self._readings), self._urgent, tuple(self._refusals), self._changes)
-
-
-def _after(last_ms: int, at_ms: int) -> int:
-    if at_ms > last_ms or last_ms - at_ms > CLOCK_STEP_MS:
-        return at_ms
-    return last_ms + 1
-
-
-def _is_urgent(signal: Signal, before: Series | None, value: float | str) -> bool:
-    if signal.sort is Sort.EVENT:
-        return True
-    if signal.sort is not Sort.STATE:
-        return False
-    old = _badness(signal, before.reported) if before else 0
-    return _badness(signal, value) > max(old, CONDITION_ORDER.index(Condition.OK))
-
-
-def _badness(signal: Signal, word: float | str) -> int:
-    condition = next((state.condition for state in signal.states if state.word == word), Condition.UNKNOWN)
-    return CONDITION_ORDER.index(condition)
 
 
 def _is_due(series: Series, now_ms: int, interval_ms: int) -> bool:
@@ -190,7 +67,7 @@ class Reporter:
             self._take_one(draft, observation, now_ms)
         return draft.report()
 
-    def _take_one(self, draft: _Draft, observation: Observation, now_ms: int) -> None:
+    def _take_one(self, draft: Draft, observation: Observation, now_ms: int) -> None:
         path, value = observation.path, observation.value
         signal = self._kind.signal(path)
         if signal is None:
@@ -212,7 +89,7 @@ class Reporter:
         else:
             self._take_number(draft, path, signal, value, at_ms)
 
-    def _take_state(self, draft: _Draft, path: str, signal: Signal, word: str, at_ms: int) -> None:
+    def _take_state(self, draft: Draft, path: str, signal: Signal, word: str, at_ms: int) -> None:
         raw = "" if signal.ordinal(word) is not None else _clean(word)
         before = draft.series(path)
         known = "unknown" if raw or signal.ordinal(word) is None else word
@@ -224,13 +101,13 @@ class Reporter:
         if after is not None:
             draft.remember(path, replace(after, current_at_ms=at_ms, raw=raw))
 
-    def _tell_raw(self, draft: _Draft, path: str, signal: Signal, raw: str, at_ms: int) -> None:
+    def _tell_raw(self, draft: Draft, path: str, signal: Signal, raw: str, at_ms: int) -> None:
         error_path = f"{signal.component}/error"
         error = self._kind.signal(error_path)
         if error is not None and error.sort is Sort.EVENT:
             draft.emit(error_path, error, f"{path}: {raw}", at_ms)
 
-    def _take_number(self, draft: _Draft, path: str, signal: Signal, given: float | str, at_ms: int) -> None:
+    def _take_number(self, draft: Draft, path: str, signal: Signal, given: float | str, at_ms: int) -> None:
         if isinstance(given, (str, bool)):
             draft.refuse(path, RefusalCode.WRONG_TYPE, f"{signal.sort}: expected a number, got {given!r}")
             return
@@ -251,7 +128,7 @@ class Reporter:
                 draft.remember(path, replace(before, current=value, current_at_ms=at_ms))
 
     @staticmethod
-    def _take_counter(draft: _Draft, path: str, before: Series, value: float, at_ms: int) -> None:
+    def _take_counter(draft: Draft, path: str, before: Series, value: float, at_ms: int) -> None:
         signal = before.signal
         if value < _number(before.current):  # a reset: what had grown before it is reported first, or it is lost
             if before.is_pending:
@@ -305,8 +182,8 @@ class Reporter:
             if reachable or (path == LINK_STATE and series.current == LINK_DOWN):
                 yield path, series
 
-    def _draft(self) -> _Draft:
-        return _Draft(self._device_id, self._series, self._floor_ms)
+    def _draft(self) -> Draft:
+        return Draft(self._device_id, self._series, self._floor_ms)
 
 
 def _finite(value: float) -> float | None:

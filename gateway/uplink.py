@@ -9,17 +9,15 @@ of its own, so that nothing half sent comes before the next snapshot.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
 from contracts.errors import DependencyUnavailable
 from contracts.gateway_messages import GatewayStatus, Inventory
-from contracts.pack import Header, PackId, encode_pack
 from contracts.topics import Channel, topic
 from gateway.backlog import Backlog
+from gateway.flights import Flights
 from gateway.metrics import GatewayMetrics
-from gateway.outbox.file import StoredPack
 from gateway.outbox.outbox import Outbox
 from gateway.settings import UplinkSettings
 from runtime.clock import Clock
@@ -38,14 +36,6 @@ _OUTBOX_RETRY_S: Final = 1.0
 
 class _SessionOver(Exception):  # noqa: N818  (not an error: connections end)
     """The connection does not serve any longer; the reason is the text."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A pack published and not acknowledged yet."""
-
-    sent_s: float
-    channel: Channel
 
 
 class Uplink:
@@ -77,7 +67,6 @@ class Uplink:
         snapshot: Callable[[], Awaitable[None]],
     ) -> None:
         self.name = f"uplink of {branch_id}"
-        self.round_trip_s: float | None = None
         self.sessions = 0
         self._branch_id = branch_id
         self._version = version
@@ -91,10 +80,7 @@ class Uplink:
         self._backlog = Backlog(outbox, settings.backfill_readings_per_s)
         self._client: MqttClient | None = None
         self._greeted = False
-        self._in_flight: dict[int, _Flight] = {}
-        self._lanes: dict[Channel, asyncio.Semaphore] = {}
-        self._acknowledged: list[int] = []
-        self._settled = asyncio.Event()
+        self._flights = Flights(branch_id, settings.window, outbox, clock, metrics)
         self._inventory_changed = asyncio.Event()
         self._lost = asyncio.Event()
 
@@ -119,7 +105,7 @@ class Uplink:
             self._greeted = False
             await client.stop()
             self._client = None
-            await self._write_acknowledged()
+            await self._persist(self._flights.note_acknowledged)
 
     async def stop(self) -> None:
         """Send what is left of the live stream, wait for its acknowledgements within ``stop_s``, say offline, leave."""
@@ -134,7 +120,7 @@ class Uplink:
             _log.warning(
                 "uplink stopped before everything was acknowledged; the rest is sent at the next start",
                 branch_id=self._branch_id,
-                packs=len(self._in_flight),
+                packs=len(self._flights),
                 error=str(error) or "timeout",
             )
         finally:
@@ -142,17 +128,17 @@ class Uplink:
             self._greeted = False
             self._metrics.connected.labels(self._branch_id).set(0)
         with contextlib.suppress(DependencyUnavailable):  # unmarked packs are sent again and dropped as duplicates
-            await self._write_acknowledged_once()
+            await self._flights.note_acknowledged()
 
     async def _finish(self, client: MqttClient) -> None:
-        await self._write_acknowledged_once()
+        await self._flights.note_acknowledged()
         await self._outbox.cut(everything=True)
         for pack in await self._outbox.unacknowledged(self._backlog.upto_seq, 2**53, 1000):
-            if pack.seq not in self._in_flight and pack.seq not in self._acknowledged:
-                await self._send(client, Channel.TELEMETRY, pack)
-        while self._in_flight:
-            self._settled.clear()
-            await self._settled.wait()
+            if pack.seq not in self._flights:
+                await self._flights.send(client, Channel.TELEMETRY, pack)
+        while self._flights:
+            await self._flights.wait_settled(1)
+            await self._flights.note_acknowledged()
         await client.publish(self._topic(Channel.STATUS), self._status(online=False), retain=True)
 
     @property
@@ -161,9 +147,14 @@ class Uplink:
         return self._greeted
 
     @property
+    def round_trip_s(self) -> float | None:
+        """From publishing the last live pack to its acknowledgement, in seconds."""
+        return self._flights.round_trip_s
+
+    @property
     def in_flight(self) -> int:
         """Packs published and not acknowledged."""
-        return len(self._in_flight)
+        return len(self._flights)
 
     @property
     def backlog_upto(self) -> int:
@@ -184,12 +175,7 @@ class Uplink:
             subscriptions=[self._topic(Channel.REQUEST)],
         )
         lost = self._lost = asyncio.Event()
-        self._in_flight.clear()
-        backfill_window = self._settings.window // 2
-        self._lanes = {
-            Channel.TELEMETRY: asyncio.Semaphore(self._settings.window - backfill_window),
-            Channel.BACKFILL: asyncio.Semaphore(backfill_window),
-        }
+        self._flights.begin()
 
         def listen(connected: bool) -> None:
             if not connected:
@@ -236,20 +222,20 @@ class Uplink:
         self._backlog.begin((await self._persist(self._outbox.statistics)).last_seq)
         await self._persist(self._snapshot)
         for pack in await self._persist(partial(self._outbox.cut, everything=True)):
-            await self._send(client, Channel.TELEMETRY, pack)
+            await self._flights.send(client, Channel.TELEMETRY, pack)
         self._greeted = True
 
     async def _live(self, client: MqttClient) -> None:
         while True:
             await self._outbox.wait_for_pack(self._settings.flush_s)
             for pack in await self._persist(partial(self._outbox.cut, everything=True)):
-                await self._send(client, Channel.TELEMETRY, pack)
+                await self._flights.send(client, Channel.TELEMETRY, pack)
 
     async def _backfill(self, client: MqttClient) -> None:
         while True:
             packs = await self._persist(self._backlog.next_packs)
             for pack in packs:
-                await self._send(client, Channel.BACKFILL, pack)
+                await self._flights.send(client, Channel.BACKFILL, pack)
                 await self._backlog.pace(pack)
             resent, unavailable = self._backlog.take_counts()
             if resent or unavailable:
@@ -283,61 +269,19 @@ class Uplink:
 
     async def _watch(self) -> None:
         """End the session when the connection is lost or the broker no longer acknowledges."""
-        loop = asyncio.get_running_loop()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_S):
                     await self._lost.wait()
             if self._lost.is_set():
                 raise _SessionOver("connection lost")
-            oldest_s = min((flight.sent_s for flight in self._in_flight.values()), default=loop.time())
-            if loop.time() - oldest_s > self._settings.acknowledge_timeout_s:
+            if self._flights.oldest_s() > self._settings.acknowledge_timeout_s:
                 raise _SessionOver(f"a pack was not acknowledged within {self._settings.acknowledge_timeout_s:g} s")
-
-    # -- packs -------------------------------------------------------------------------------------------------------
-
-    async def _send(self, client: MqttClient, channel: Channel, pack: StoredPack) -> None:
-        """Publish a pack when its lane has room; the wait ends with the session at the latest."""
-        lane = self._lanes[channel]
-        await lane.acquire()
-        header = Header(PackId(self._branch_id, self._outbox.boot, pack.seq), self._clock.now_ms())
-        flight = _Flight(asyncio.get_running_loop().time(), channel)
-        self._in_flight[pack.seq] = flight
-        future = client.publish(self._topic(channel), encode_pack(header, pack.fragments))
-        future.add_done_callback(partial(self._settle, pack.seq, flight, lane))
-
-    def _settle(self, seq: int, flight: _Flight, lane: asyncio.Semaphore, future: "asyncio.Future[None]") -> None:
-        lane.release()
-        if self._in_flight.get(seq) is flight:
-            del self._in_flight[seq]
-        if future.cancelled() or future.exception() is not None:
-            return
-        self._acknowledged.append(seq)
-        self._settled.set()
-        elapsed_s = asyncio.get_running_loop().time() - flight.sent_s
-        if flight.channel is Channel.TELEMETRY:
-            self.round_trip_s = elapsed_s
-        self._metrics.round_trip_s.labels(self._branch_id).observe(elapsed_s)
 
     async def _note_acknowledged(self) -> None:
         while True:
-            self._settled.clear()
-            if not self._acknowledged:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(60):
-                        await self._settled.wait()
-            await self._write_acknowledged()
-
-    async def _write_acknowledged(self) -> None:
-        await self._persist(self._write_acknowledged_once)
-
-    async def _write_acknowledged_once(self) -> None:
-        seqs = tuple(self._acknowledged)
-        if not seqs:
-            return
-        await self._outbox.mark_acknowledged(seqs)
-        del self._acknowledged[: len(seqs)]
-        self._metrics.packs_acknowledged.labels(self._branch_id).inc(len(seqs))
+            await self._flights.wait_settled(60)
+            await self._persist(self._flights.note_acknowledged)
 
     # -- small things ------------------------------------------------------------------------------------------------
 

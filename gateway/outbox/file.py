@@ -12,29 +12,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from contracts.errors import DependencyUnavailable
-from contracts.pack import encode_readings
 from contracts.readings import Reading
 from gateway.driver import Identity
 from gateway.outbox.figures import OutboxStatistics, read_statistics
+from gateway.outbox.packing import StoredPack, fragments_of, packs_of
 from gateway.outbox.schema import connect
-
-PACK_BYTES_LIMIT: Final = 256 * 1024
-"""Largest body of a pack; a broker's usual limit is 1 MB a message."""
 
 REFUSED_LIMIT: Final = 1000
 """Refused inputs kept for inspection, the newest."""
 
 _PRUNE_BATCH: Final = 500
 """Packs deleted in one transaction, so that a driver never waits long for the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPack:
-    """A numbered pack: ``fragments`` joined behind a header are its message."""
-
-    seq: int
-    readings: int
-    fragments: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +67,7 @@ class OutboxFile:
         Returns:
             Bytes stored.
         """
-        fragments = list(_fragments(readings, most))
+        fragments = list(fragments_of(readings, most))
         size = sum(len(payload) for _, payload in fragments)
         newest_ms = max((reading.observed_at_ms for reading in readings), default=0)
         with self._transaction(durable=durable):
@@ -115,7 +103,7 @@ class OutboxFile:
             "SELECT id, stored_at_ms, readings, payload FROM fragment"
             " WHERE id > (SELECT last_cut_fragment FROM outbox) ORDER BY id"
         )
-        groups = _groups(rows, most)
+        groups = packs_of(rows, most)
         if groups and not everything:
             groups.pop()
         if not groups:
@@ -311,25 +299,3 @@ class OutboxFile:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _fragments(readings: Sequence[Reading], most: int) -> Iterator[tuple[int, bytes]]:
-    for start in range(0, len(readings), most):
-        chunk = readings[start : start + most]
-        payload = encode_readings(chunk)
-        if len(payload) > PACK_BYTES_LIMIT and len(chunk) > 1:
-            yield from _fragments(chunk, (len(chunk) + 1) // 2)
-        else:
-            yield len(chunk), payload
-
-
-def _groups(rows: Sequence[Any], most: int) -> list[list[Any]]:
-    groups: list[list[Any]] = []
-    count = size = 0
-    for row in rows:
-        if not groups or count + row[2] > most or size + len(row[3]) > PACK_BYTES_LIMIT:
-            groups.append([])
-            count = size = 0
-        groups[-1].append(row)
-        count, size = count + row[2], size + len(row[3])
-    return groups

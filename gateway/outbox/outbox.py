@@ -14,7 +14,8 @@ from contracts.readings import Reading
 from gateway.driver import Identity
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.figures import OutboxStatistics
-from gateway.outbox.file import OutboxFile, RefusedInput, StoredPack
+from gateway.outbox.file import OutboxFile, RefusedInput
+from gateway.outbox.packing import StoredPack
 from gateway.settings import OutboxSettings
 from runtime.clock import Clock
 from runtime.logs import get_logger

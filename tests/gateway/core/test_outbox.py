@@ -17,7 +17,8 @@ from contracts.pack import Header, PackId
 from contracts.readings import Reading
 from gateway.driver import Identity
 from gateway.outbox import Outbox, OutboxFile, StoredPack, statistics
-from gateway.outbox.file import PACK_BYTES_LIMIT, REFUSED_LIMIT, RefusedInput
+from gateway.outbox.file import REFUSED_LIMIT, RefusedInput
+from gateway.outbox.packing import PACK_BYTES_LIMIT
 from gateway.settings import OutboxSettings
 from runtime.clock import ManualClock
 from tests.gateway.core.wire import BRANCH, NOW_MS, new_outbox, reading, readings_of

@@ -8,7 +8,8 @@ from contracts.devices import ALARM_PANEL, ATM
 from contracts.errors import RefusalCode
 from contracts.signals import Sort
 from gateway.driver import Observation
-from gateway.reporter import CLOCK_STEP_MS, COUNTER_PAUSE_MS, TEXT_LIMIT, Report, Reporter
+from gateway.report import CLOCK_STEP_MS, TEXT_LIMIT, Report
+from gateway.reporter import COUNTER_PAUSE_MS, Reporter
 from tests.gateway.core.wire import NOW_MS
 
 DEVICE = "BR0421/atm-01"
