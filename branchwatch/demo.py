@@ -109,7 +109,7 @@ class Demo:
         supervisor.add(staff)
         supervisor.add(player)
         if options.duration_s is not None:
-            supervisor.add(_Conductor(options.duration_s, deployment, player, self._take))
+            supervisor.add(_Conductor(options.duration_s, deployment, player, staff, self._take))
         self._say("Starting broker, server, simulated devices and gateways …")
         await supervisor.run(lambda: self._welcome(deployment))
 
@@ -151,11 +151,17 @@ class _Conductor:
     name = "conductor"
 
     def __init__(
-        self, duration_s: float, deployment: Deployment, player: Player, take: Callable[[DemoReport], None]
+        self,
+        duration_s: float,
+        deployment: Deployment,
+        player: Player,
+        staff: Staff,
+        take: Callable[[DemoReport], None],
     ) -> None:
         self._duration_s = duration_s
         self._deployment = deployment
         self._player = player
+        self._staff = staff
         self._take = take
 
     async def start(self) -> None:
@@ -165,6 +171,7 @@ class _Conductor:
         """Wait, look at what came about, stop the gateways, let everything drain, stop the server, count."""
         deployment = self._deployment
         await asyncio.sleep(self._duration_s)
+        self._staff.on_duty = False
         findings = await Findings.gather(deployment, self._player)
         await deployment.gateways.end()
         await deployment.wait_drained()

@@ -30,7 +30,13 @@ def make_branches(count: int, scenario: Scenario, broker: tuple[str, int], seed:
 def _connection(address: Address, poll_s: float) -> dict[str, Any]:
     match address.protocol:
         case "xfs":
-            return {"driver": "xfs", "host": "127.0.0.1", "ports": [address.port], "poll_s": max(poll_s, 1)}
+            return {
+                "driver": "xfs",
+                "host": "127.0.0.1",
+                "ports": [address.port],
+                "tls": False,
+                "poll_s": max(poll_s, 1),
+            }
         case "dc09":
             return {"driver": "dc09", "listen_port": address.port, "account": address.account}
         case _:

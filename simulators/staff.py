@@ -33,11 +33,13 @@ class Staff:
     Args:
         api: base address of the server, ``http://127.0.0.1:8080``.
         branches: the branches they can go to.
+        on_duty: whether they look at all.
     """
 
     api: str
     branches: Mapping[str, SimulatedBranch]
     name: str = "simulated staff"
+    on_duty: bool = True
     _broken: dict[str, str] = field(default_factory=dict)
 
     def send_for(self, device_id: str, failure: str) -> None:
@@ -54,7 +56,8 @@ class Staff:
         async with aiohttp.ClientSession(self.api, timeout=_TIMEOUT) as session:
             while True:
                 try:
-                    await self._look(session)
+                    if self.on_duty:
+                        await self._look(session)
                 except (aiohttp.ClientError, TimeoutError) as error:
                     _log.warning("staff cannot reach the server", error=str(error) or type(error).__name__)
                 await asyncio.sleep(_STEP_S)
