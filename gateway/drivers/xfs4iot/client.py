@@ -55,6 +55,7 @@ class Connection:
         self._handle = handle
         self._refuse = refuse
         self._last_id = 0
+        self._patience: asyncio.Timeout | None = None
         self.major = 2
         """Message major in which commands are written; 1 once the peer was heard to speak it."""
         self.versions: Mapping[str, str] = {}
@@ -101,6 +102,11 @@ class Connection:
         if message is not None:
             await self._is_completion(message, 0, None)
 
+    def wake(self) -> None:
+        """End a wait in :meth:`listen` now; for another task that gave this one something to do."""
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(asyncio.get_running_loop().time())
+
     async def _is_completion(self, message: Message, request_id: int, command: Command | None) -> bool:
         """Deal with a message; returns whether it completes the command that is waited for."""
         if message.is_old:
@@ -129,11 +135,14 @@ class Connection:
     async def _receive(self, timeout_s: float) -> Message | None:
         """Next frame; ``None`` where none came in time or it was refused."""
         try:
-            received = await self._socket.receive(timeout=timeout_s)
+            async with asyncio.timeout(timeout_s) as self._patience:
+                received = await self._socket.receive()
         except TimeoutError:
             return None
         except (aiohttp.ClientError, OSError) as error:
             raise DeviceUnreachable(f"{self._url}: {_why(error)}") from error
+        finally:
+            self._patience = None
         if received.type is aiohttp.WSMsgType.TEXT:
             try:
                 return parse_message(received.data)

@@ -152,6 +152,10 @@ class CardStay:
             self._began_ms = None
         return CardChange()
 
+    def left_unseen(self) -> bool:
+        """A card was taken; returns whether it also came without being seen, between two readings."""
+        return self._media == "notPresent"
+
     def retained(self) -> None:
         """The card was kept; it does not come back to its owner."""
         self._retained = self._began_ms is not None

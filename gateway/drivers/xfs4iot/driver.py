@@ -135,9 +135,21 @@ class XfsDriver:
     def _service(self, name: str) -> Service:
         if name not in self._services:
             self._services[name] = Service(
-                name, self._settings, self._kind, self._clock, self._counters, self._claims, self._link, self._report
+                name,
+                self._settings,
+                self._kind,
+                self._clock,
+                self._counters,
+                self._claims,
+                self._link,
+                self._report,
+                self._look_again,
             )
         return self._services[name]
+
+    def _look_again(self) -> None:
+        for service in self._services.values():
+            service.look_again()
 
     async def _identify(self) -> None:
         """Tell who the machine is: the first service by the order of components speaks for it, and then keeps that right.

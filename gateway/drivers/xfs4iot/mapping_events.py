@@ -16,6 +16,7 @@ class Happening(StrEnum):
     NOTES_TAKEN = "notes_taken"
     NOTES_INSERTED = "notes_inserted"
     CARD_MOVED = "card_moved"
+    CARD_REMOVED = "card_removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,9 @@ LOOK_AGAIN: Final = Meaning(read_status=True)
 FIXED: Final[Mapping[str, Meaning]] = {
     "storageerror": Meaning(read_storage=True),
     "itemsinserted": Meaning(happening=Happening.NOTES_INSERTED, read_status=True),
-    "mediaremoved": Meaning(status={"cardReader": {"media": "notPresent"}}, read_status=True),
+    "mediaremoved": Meaning(
+        status={"cardReader": {"media": "notPresent"}}, happening=Happening.CARD_REMOVED, read_status=True
+    ),
     "mediaautoretracted": LOOK_AGAIN,
     "mediathreshold": LOOK_AGAIN,
     "initialized": LOOK_AGAIN,

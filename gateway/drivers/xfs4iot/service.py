@@ -1,7 +1,7 @@
 """One XFS service of the machine: what is asked when, and what its answers and events become."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from contracts.errors import DeviceError, DeviceMisbehaved, DeviceRefused
 from contracts.signals import DeviceKind
@@ -38,6 +38,7 @@ class Service:
         claims: component → name of the service that has it; a second one of the same is not watched.
         link: the machine's link.
         report: takes what is seen.
+        somebody_came: called when vendor mode changes: whoever works at the machine touches more than they announce.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Service:
         claims: dict[str, str],
         link: Link,
         report: Report,
+        somebody_came: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.profile = Profile()
@@ -59,6 +61,9 @@ class Service:
         self._claims = claims
         self._link = link
         self._report = report
+        self._somebody_came = somebody_came
+        self._connection: Connection | None = None
+        self._vendor_mode: str | None = None
         self._status = StatusView(kind)
         self._storage = StorageView(kind, counters)
         self._components: tuple[str, ...] = ()
@@ -102,6 +107,7 @@ class Service:
         """
         loop = asyncio.get_running_loop()
         self._status_due = self._storage_due = loop.time()
+        self._connection = connection
         unanswered = 0
         while True:
             now = loop.time()
@@ -125,13 +131,20 @@ class Service:
                 due = min(self._status_due, self._storage_due) if self.profile.has_storage else self._status_due
                 await connection.listen(due - now)
 
+    def look_again(self) -> None:
+        """Read status and storage soon, because of something that happened elsewhere at the machine."""
+        self._read_soon(status=True, storage=True)
+        if self._connection is not None:
+            self._connection.wake()
+
     async def handle(self, message: Message) -> None:
         """Take an event, at once."""
         at_ms = self._clock.now_ms()
         complaints: Complaints = []
         meaning = read_event(message, complaints)
+        seen = self._take_unseen_card(meaning, at_ms) if message.is_old else []
         words = self._status.change(meaning.status, self._components, complaints) if meaning.status else {}
-        seen = self._take_status(words, at_ms, told=True)
+        seen += self._take_status(words, at_ms, told=True)
         if meaning.storage:
             seen += self._storage.change(meaning.storage, self._components, at_ms, complaints)
         seen += self._take_happening(meaning, at_ms)
@@ -188,6 +201,10 @@ class Service:
                 if value != self._exchange:
                     self._read_soon(storage=True)
                 self._exchange = value
+            elif path == "vdm/service":
+                if self._vendor_mode not in {None, value}:
+                    self._somebody_came()
+                self._vendor_mode = value
             elif path == "cdm/position_status":
                 counted += ["cdm/presents"] if self._presentation.position(value) else []
             elif path == "idc/media":
@@ -211,6 +228,11 @@ class Service:
             self._card.retained()
             counted += [] if self._storage.counts_retained_cards else ["idc/retained"]
         return self._count(counted, at_ms)
+
+    def _take_unseen_card(self, meaning: Meaning, at_ms: int) -> list[Observation]:
+        """Message major 1 does not tell that a card came, only that it went."""
+        unseen = meaning.happening is Happening.CARD_REMOVED and self._card.left_unseen()
+        return self._count(["idc/insertions"] if unseen and "idc" in self._components else [], at_ms)
 
     def _is_kept(self, card_to: str) -> bool:
         return "idc" in self._components and ("retain" in card_to.lower() or self._storage.is_card_bin(card_to))

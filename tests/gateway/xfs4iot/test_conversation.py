@@ -261,6 +261,20 @@ async def test_publishers_on_several_ports_are_one_machine(modern: ScriptedMachi
         await second.stop()
 
 
+async def test_the_end_of_vendor_mode_makes_every_service_be_read_again(modern: ScriptedMachine) -> None:
+    mode = {"vendorMode": {"service": "active"}}
+    capabilities = {"interfaces": [{"name": "VendorMode"}]}
+    modern.services["Gamma"] = ScriptedService({"Common.Capabilities": capabilities, "Common.Status": mode})
+    sink = Recorder()
+    async with running(create(settings(modern.port), ATM, SystemClock()), sink):
+        await sink.until("vdm/service", "active")
+        await sink.until("cdm/unit1/count", 155)
+        modern.services["Beta"].answers["Common.Status"] = {"cardReader": {"media": "jammed"}}
+        modern.services["Gamma"].answers["Common.Status"] = {"vendorMode": {"service": "inactive"}}
+        await modern.tell("Gamma", "VendorMode.ModeExitedEvent", {})
+        await sink.until("idc/media", "jammed", timeout_s=2)
+
+
 async def test_a_service_that_appears_later_is_found(modern: ScriptedMachine) -> None:
     modern.listed = ["Alpha"]
     sink = Recorder()

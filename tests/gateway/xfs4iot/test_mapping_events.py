@@ -192,6 +192,22 @@ async def test_a_card_first_seen_by_a_poll_is_not_called_short_by_guess() -> Non
     assert bench.sink.last("idc/short_insertions") == 0
 
 
+@pytest.mark.parametrize(("major", "insertions"), [(1, 1), (2, 0), (3, 0)])
+async def test_only_where_insertions_are_not_told_a_removal_tells_one(major: int, insertions: int) -> None:
+    bench = await Bench("CardReader", major=major).start()
+    await bench.status(media("notPresent"))
+    await bench.tell("CardReader.MediaRemovedEvent", after_ms=10_000)
+    assert (await bench.status(media("notPresent")))["idc/insertions"] == insertions
+
+
+async def test_in_major_1_a_card_that_was_seen_is_counted_once() -> None:
+    bench = await Bench("CardReader", major=1).start()
+    await bench.status(media("notPresent"))
+    await bench.status(media("present"))
+    await bench.tell("CardReader.MediaRemovedEvent", after_ms=10_000)
+    assert bench.sink.last("idc/insertions") == 1
+
+
 async def test_a_kept_card_is_counted_and_not_short() -> None:
     bench = await Bench("CardReader").start()
     await bench.status(media("notPresent"))
