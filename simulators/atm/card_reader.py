@@ -117,7 +117,9 @@ class CardReader:
             self.report(ModuleFailed(Module.CARD_READER, Remedy.BRANCH_STAFF, "card jammed in the transport"))
 
     def clear(self) -> None:
-        """Take a stuck card out, clean the reader."""
-        self.media = "notPresent"
+        """Take out what sticks in it, clean the reader."""
+        if self.media != "notPresent":
+            self.media = "notPresent"
+            self.report(CardTaken())
         self.busy = False
         self.insertions_since_cleaning = 0

@@ -25,6 +25,7 @@ _MEDIAN_S: Final = {"withdrawal": 50.0, "enquiry": 35.0, "transfer": 35.0, "othe
 _SIGMA: Final = 0.35
 _CARD_SHARE: Final = 0.7
 _RECEIPT_SHARE: Final = 0.35
+_RUSH_NOTES: Final = 20
 
 
 class Purpose(StrEnum):
@@ -103,6 +104,7 @@ def next_visit(chance: random.Random) -> Visit:
     )
 
 
-def hurried_withdrawal(chance: random.Random) -> Visit:
-    """A customer of a rush: a code instead of a card, cash, no receipt."""
-    return Visit(Purpose.WITHDRAWAL, chance.choice((10, 15, 20)), with_card=False, duration_s=10.0, wants_receipt=False)
+def hurried_withdrawal(available_notes: int) -> Visit:
+    """A customer of a rush: a code instead of a card, cash as long as there is some, no receipt."""
+    notes = min(_RUSH_NOTES, available_notes)
+    return Visit(Purpose.WITHDRAWAL, notes, with_card=False, duration_s=10.0, wants_receipt=False)

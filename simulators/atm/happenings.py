@@ -68,7 +68,7 @@ class CardInserted:
 
 @dataclass(frozen=True, slots=True)
 class CardTaken:
-    """The customer took the card back."""
+    """The card left the machine again, into the customer's hand or the technician's."""
 
 
 @dataclass(frozen=True, slots=True)

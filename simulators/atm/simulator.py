@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import Final
 
 from simulators.atm.conversation import Pace
@@ -27,7 +28,7 @@ FAILURES: Final = (
 )
 
 _RUN_LOW_NOTES_LEFT = 5  # above the low threshold: the next withdrawal or two take it below
-_RUN_OUT_NOTES_LEFT = 10  # in each cassette: less than one usual withdrawal
+_RUN_OUT_NOTES_LEFT = 4  # in each cassette: what one withdrawal takes
 _RUSH_ARRIVAL_S = 0.5
 _RUSH_PHASE_S = 0.25
 _LEAVING_PHASE_S = 0.05
@@ -89,7 +90,7 @@ class AtmSimulator:
         self._free = asyncio.Event()
         self._free.set()
         self._one_crew = asyncio.Lock()
-        self._rush = False
+        self._rush_ends: Callable[[], bool] | None = None
 
     @property
     def failures(self) -> Collection[str]:
@@ -112,8 +113,8 @@ class AtmSimulator:
 
     @property
     def witness(self) -> Witness:
-        """What really happened so far."""
-        return self.machine.witness
+        """What really happened until now; it does not change any more."""
+        return replace(self.machine.witness)
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -137,22 +138,21 @@ class AtmSimulator:
 
     async def _receive_customers(self) -> None:
         while True:
-            if self._rush:
-                wait_s = _RUSH_ARRIVAL_S
-            else:
-                world_s = next_arrival_s(self._world.local_time(), self._per_day, self._chance)
-                wait_s = self._world.real_s(world_s)
-            was_rush = self._rush
-            await self._pause(wait_s)
-            if self._rush and not was_rush:
-                continue  # what was waited for is not the rush's next customer
+            rush = self._rush_ends
+            await self._pause(_RUSH_ARRIVAL_S if rush else self._next_arrival_s())
+            if self._rush_ends is not rush:
+                continue  # whoever was waited for is not the next one any more
             if self.machine.attended:
-                self.witness.turned_away += 1
+                self.machine.witness.turned_away += 1
                 continue
-            visit = hurried_withdrawal(self._chance) if self._rush else next_visit(self._chance)
+            visit = hurried_withdrawal(self.machine.dispenser.available) if rush else next_visit(self._chance)
             await self._play_visit(visit_script(self.machine, visit, self._chance))
-            if self._rush and self.machine.dispenser.cassettes[0].replenishment != "ok":
-                self._rush = False
+            if self._rush_ends is not None and self._rush_ends():
+                self._rush_ends = None
+
+    def _next_arrival_s(self) -> float:
+        """Real seconds until the next customer of an ordinary day."""
+        return self._world.real_s(next_arrival_s(self._world.local_time(), self._per_day, self._chance))
 
     async def _play_visit(self, script: Iterator[float]) -> None:
         self._free.clear()
@@ -187,12 +187,14 @@ class AtmSimulator:
     def _longest_pause_s(self) -> float:
         if self.machine.attended and not self._free.is_set():
             return _LEAVING_PHASE_S
-        return _RUSH_PHASE_S if self._rush else float("inf")
+        return _RUSH_PHASE_S if self._rush_ends else float("inf")
 
     # -- failures ------------------------------------------------------------------------------------------------------
 
     async def inject(self, failure: str) -> None:
         """Let a failure happen now; one that is there already changes nothing.
+
+        ``run_low`` and ``run_out`` leave few notes and send customers in a rush who take them, so both need :meth:`run`.
 
         Raises:
             ValueError: no such failure.
@@ -207,10 +209,11 @@ class AtmSimulator:
             case "run_low":
                 first = machine.dispenser.cassettes[0]
                 machine.dispenser.leave(first, first.low_threshold + _RUN_LOW_NOTES_LEFT)
-                self._rush = first.replenishment == "ok"
+                self._rush_ends = lambda: first.replenishment != "ok"
             case "run_out":
                 for cassette in machine.dispenser.cassettes:
                     machine.dispenser.leave(cassette, _RUN_OUT_NOTES_LEFT)
+                self._rush_ends = lambda: machine.dispenser.available == 0
             case "paper_low":
                 machine.printer.fit_roll(min(machine.printer.receipts_left, LOW_RECEIPTS - 1))
             case "receipt_jam":
@@ -242,7 +245,7 @@ class AtmSimulator:
             mend = self._by_hand(failure)
             try:
                 await self._free_of_customers("maintenance" if mend else "supervisor")
-                self._rush = False
+                self._rush_ends = None
                 await self._work(repair_script(self.machine, mend) if mend else exchange_script(self.machine))
             finally:
                 self.machine.cabinet.operator_switch = "run"

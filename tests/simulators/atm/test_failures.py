@@ -111,6 +111,7 @@ async def test_a_card_jam_ends_with_the_reader_cleared(serve: Serve) -> None:
         assert (await client.event("Common.ErrorEvent"))["action"] == "clear"
         assert (await client.event("Common.StatusChangedEvent"))["cardReader"]["media"] == "jammed"
         await atm.repair("card_jam")
+        await client.event("CardReader.MediaRemovedEvent")
         assert (await client.event("Common.StatusChangedEvent"))["cardReader"]["media"] == "notPresent"
 
 
@@ -148,6 +149,23 @@ async def test_running_low_comes_from_real_withdrawals_within_ten_seconds(serve:
             await client.event("CashManagement.ItemsTakenEvent")
         assert atm.witness.notes_presented > presented
         assert (await dispenser_status(client))["cashManagement"]["dispenser"] == "attention"
+        assert atm.machine.dispenser.balance() == 0
+
+
+async def test_running_out_stops_the_dispenser_by_real_withdrawals(serve: Serve) -> None:
+    async with serve(living=True) as atm, connect(f"{atm.uri}/CashDispenser1") as client:
+        await client.ask("Common.Status")
+        before = atm.witness
+        await atm.inject("run_out")
+        async with asyncio.timeout(10):
+            await client.event(
+                "Common.StatusChangedEvent", lambda payload: payload.get("cashManagement") == {"dispenser": "stop"}
+            )
+        dispenser = atm.machine.dispenser
+        assert [cassette.replenishment for cassette in dispenser.cassettes] == ["empty"] * 4
+        # A rejected note among the last ones leaves too few for the customer, and all of them go to the reject bin.
+        under_way = dispenser.in_stacker + dispenser.at_output
+        assert atm.witness.notes_taken - before.notes_taken + under_way + dispenser.reject_bin.notes == 16
         assert atm.machine.dispenser.balance() == 0
 
 
