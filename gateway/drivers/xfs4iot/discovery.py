@@ -57,7 +57,9 @@ async def discover(http: aiohttp.ClientSession, settings: Settings, refuse: Refu
     for answer in found:
         services.update(answer.services)
     if not services:
-        raise DeviceUnreachable(f"{settings.host}: the service publisher lists no services; start them on the machine")
+        raise DeviceUnreachable(
+            f"{settings.host}: the service publisher lists no usable services; start them on the machine"
+        )
     return Found(
         vendor=next((answer.vendor for answer in found if answer.vendor), ""),
         services=dict(sorted(services.items())[:SERVICES_MOST]),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,9 +26,11 @@ class ScriptedService:
 class ScriptedMachine:
     """Serves a publisher and services on one loopback port and remembers what it was sent."""
 
-    def __init__(self, port: int, major: int = 3) -> None:
+    def __init__(self, port: int, major: int = 3, tls: ssl.SSLContext | None = None, scheme: str = "ws") -> None:
         self.port = port
         self.major = major
+        self.scheme = scheme
+        self._tls = tls
         self.services: dict[str, ScriptedService] = {}
         self.listed: list[str] | None = None
         self.received: list[dict[str, Any]] = []
@@ -40,7 +43,7 @@ class ScriptedMachine:
         app.router.add_get("/xfs4iot/v1.0/{name}", self._service)
         self._runner = web.AppRunner(app, shutdown_timeout=0.5)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls).start()
 
     async def stop(self) -> None:
         for name in list(self.connections):
@@ -68,7 +71,7 @@ class ScriptedMachine:
 
     async def _publisher(self, request: web.Request) -> web.StreamResponse:
         listed = self.services if self.listed is None else self.listed
-        uris = [{"serviceURI": f"ws://machine.invalid:{self.port}/xfs4iot/v1.0/{name}"} for name in listed]
+        uris = [{"serviceURI": f"{self.scheme}://machine.invalid:{self.port}/xfs4iot/v1.0/{name}"} for name in listed]
         answer = {"ServicePublisher.GetServices": {"vendorName": "Sim Vendor", "services": uris}}
         return await self._converse(request, "publisher", ScriptedService(answer))
 

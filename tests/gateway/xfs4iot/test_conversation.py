@@ -240,7 +240,7 @@ async def test_a_port_without_publisher_is_unreachable_with_what_was_tried() -> 
 
 async def test_a_publisher_without_services_is_unreachable(modern: ScriptedMachine) -> None:
     modern.listed = []
-    with pytest.raises(DeviceUnreachable, match="lists no services"):
+    with pytest.raises(DeviceUnreachable, match="lists no usable services"):
         await create(settings(modern.port), ATM, SystemClock()).run(Recorder())
 
 
