@@ -95,6 +95,7 @@ class Engine:
             return []
         sifted = self._columns.sift(batch)
         changes: list[Change] = []
+        moved: dict[Instance, None] = {}
         self._sifted = sifted
         loud = sifted.loud
         for number, at_ms, value, arrival in zip(
@@ -110,11 +111,12 @@ class Engine:
                 changed, more = instance.read(clauses, at_ms, self)
                 changes += more
                 if changed:
-                    self.dirty.add(instance)
+                    moved[instance] = None
         self._sifted = None
         self._columns.settle(sifted)
-        for number in dict.fromkeys(sifted.series[loud].tolist()):
-            self._refresh(number)
+        self.dirty.update(moved)
+        for instance in moved:
+            self._awaken(instance)
         return changes
 
     def tick(self, now_ms: int) -> list[Change]:
@@ -135,7 +137,8 @@ class Engine:
             if changed:
                 self.dirty.add(instance)
                 self._awaken(instance)
-            self._arm(instance)
+            else:
+                self._arm(instance)
         return changes
 
     def set_devices(self, devices: Iterable[Device], now_ms: int) -> list[Change]:
@@ -258,7 +261,7 @@ class Engine:
         self._arm(instance)
 
     def _refresh(self, series: int) -> None:
-        """Bring the sieve up to date for a series, and the timers of its conditions."""
+        """Bring the sieve up to date for a series."""
         low, high = -np.inf, np.inf
         awake = False
         for instance, clauses in self._watchers[series]:
@@ -268,16 +271,16 @@ class Engine:
                 quiet = (bound.check.quiet(memory) if own else None) or (np.inf, -np.inf)
                 low, high = max(low, quiet[0]), min(high, quiet[1])
                 awake |= own and isinstance(bound.check, AbsenceCheck) and memory.verdict is Verdict.TRUE
-            self._arm(instance)
         self._columns.quiet_low[series], self._columns.quiet_high[series] = low, high
         self._columns.awake[series] = awake
 
     def _awaken(self, instance: Instance) -> None:
-        """Bring the sieve up to date for every series of a condition that changed by itself."""
+        """Bring the sieve up to date for every series of a condition that changed, and its timer."""
         for bound in instance.clauses.values():
             for series in bound.series:
                 if series != UNSEEN:
                     self._refresh(series)
+        self._arm(instance)
 
     def _arm(self, instance: Instance) -> None:
         due_ms = instance.deadline_ms(0, self)

@@ -70,7 +70,12 @@ def _read(path: Path) -> tuple[Sequence[RuleWithCases], list[str]]:
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
-        return (), [_describe(path, node, content, problem) for problem in error.errors(include_url=False)]
+        found = [(_without_tag(problem["loc"]), problem) for problem in error.errors(include_url=False)]
+        return (), [
+            _describe(path, node, content, where, problem)
+            for where, problem in found
+            if not (problem["type"] == "too_short" and any(_is_inside(inner, where) for inner, _ in found))
+        ]
     complaints = [
         _complaint(path, node, content, ("rules", index, *problem.key), problem.value, f"expected {problem.allowed}")
         for index, rule in enumerate(file.rules)
@@ -87,12 +92,22 @@ def _construct(node: yaml.Node | None) -> Any:
         loader.dispose()
 
 
-def _describe(path: Path, node: yaml.Node | None, content: Any, problem: Any) -> str:
+def _without_tag(where: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The way to a problem without the clause's kind, which pydantic puts after the clause's index."""
+    return where[:4] + where[5:] if len(where) > 4 and where[2] == "when" else where
+
+
+def _is_inside(inner: tuple[str | int, ...], outer: tuple[str | int, ...]) -> bool:
+    """Whether a problem lies inside another one; pydantic then counts the outer list without it."""
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
+
+
+def _describe(path: Path, node: yaml.Node | None, content: Any, where: tuple[str | int, ...], problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         hint = "unknown key; remove it or correct its spelling"
     else:
         hint = problem["msg"].removeprefix("Value error, ")
-    return _complaint(path, node, content, problem["loc"], problem["input"], hint)
+    return _complaint(path, node, content, where, problem["input"], hint)
 
 
 def _complaint(

@@ -11,7 +11,7 @@ from rules.kinds.absence import AbsenceCheck
 from rules.kinds.clause import Check
 from rules.opening_hours import OpeningHours
 from rules.rule import Rule
-from rules.verdict import NOTHING, Memory, Truth, any_of
+from rules.verdict import NOTHING, Memory, Truth, Verdict, any_of
 
 UNSEEN = -1
 """Series number of a path that was never reported."""
@@ -144,10 +144,14 @@ class Instance:
         return isinstance(bound.check, AbsenceCheck) and due_ms is not None and due_ms <= at_ms
 
     def prime(self, index: int, at_ms: int, view: View) -> list[Change]:
-        """Judge the newest reading of a clause that nothing is remembered of."""
+        """Take the newest reading of a clause that nothing is remembered of.
+
+        Only one that meets the condition is judged: any other tells nothing that was not known when the state was stored,
+        and must not move the time of what was.
+        """
         bound = self.clauses[index]
-        self.memories[index] = bound.check.read(self.memory(index), bound.values(view), at_ms)
-        return self._judge(max(at_ms, self.at_ms), None)
+        self.memories[index] = memory = bound.check.read(self.memory(index), bound.values(view), at_ms)
+        return self._judge(max(at_ms, self.at_ms), None) if memory.verdict is Verdict.TRUE else []
 
     def tick(self, now_ms: int, view: View) -> tuple[bool, list[Change]]:
         """Let time pass: end what is due by ``now_ms``."""
