@@ -74,11 +74,11 @@ BAD_RECORDS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("what", BAD_RECORDS)
 async def test_a_refused_record_leaves_the_rest_of_its_pack(
-    what: str, tmp_path: Path, database: Database, clock: ManualClock
+    what: str, tmp_path: Path, ops: Database, clock: ManualClock
 ) -> None:
     bad, code = BAD_RECORDS[what]
     witness = Witness()
-    collector = make_collector(tmp_path, database, clock, listener=witness)
+    collector = make_collector(tmp_path, ops, clock, listener=witness)
     async with receiving(collector) as reception:
         restore_base = {"bn": f"{ATM}/", "bt": NOW_MS / 1000, "bv": 0}
         payload = raw_pack({"bt": NOW_MS / 1000, **COUNT}, bad, {**restore_base, "n": "cdm/unit2/count", "v": 12})
@@ -122,11 +122,11 @@ WHOLE: dict[str, tuple[bytes, str, bool]] = {
 
 @pytest.mark.parametrize("what", WHOLE)
 async def test_a_refused_pack_is_kept_and_the_next_good_one_stored(
-    what: str, tmp_path: Path, database: Database, clock: ManualClock
+    what: str, tmp_path: Path, ops: Database, clock: ManualClock
 ) -> None:
     payload, code, header_reads = WHOLE[what]
     witness = Witness()
-    collector = make_collector(tmp_path, database, clock, listener=witness)
+    collector = make_collector(tmp_path, ops, clock, listener=witness)
     async with receiving(collector) as reception:
         good = message(Channel.TELEMETRY, pack(2, [reading("cdm/unit1/count", 155)]))
         await reception.take([ATM_INVENTORY, message(Channel.TELEMETRY, payload), good])
@@ -150,9 +150,9 @@ async def test_a_refused_pack_is_kept_and_the_next_good_one_stored(
     ],
 )
 async def test_other_messages_are_refused_with_their_reason(
-    channel: Channel, payload: bytes, code: str, tmp_path: Path, database: Database, clock: ManualClock
+    channel: Channel, payload: bytes, code: str, tmp_path: Path, ops: Database, clock: ManualClock
 ) -> None:
-    collector = make_collector(tmp_path, database, clock)
+    collector = make_collector(tmp_path, ops, clock)
     async with receiving(collector) as reception:
         await reception.take([message(channel, payload)])
         (entry,) = await collector.quarantine.entries()

@@ -1,0 +1,209 @@
+"""The intake over a real nats-server: exactly once across restarts, resend requests, reviews, back-pressure."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.app import Collector
+from collector.intake import subscriptions
+from collector.settings import CollectorSettings
+from contracts.errors import DependencyUnavailable
+from contracts.identity import SHARDS, shard_of
+from contracts.topics import Channel, topic
+from runtime.clock import SystemClock
+from runtime.database import Database
+from runtime.mqtt import MqttClient
+from runtime.settings import BrokerSettings
+from runtime.supervisor import Supervisor
+from tests.collector.parts import (
+    ATM,
+    BOOT,
+    BRANCH,
+    Witness,
+    inventory,
+    make_collector,
+    pack,
+    reading,
+    status,
+)
+
+FAST: dict[str, Any] = {"review_s": 0.1, "hole_grace_s": 0.3, "hole_retry_first_s": 0.3, "hole_tries": 2}
+
+
+def now_ms() -> int:
+    return SystemClock().now_ms()
+
+
+@asynccontextmanager
+async def running(collector: Collector) -> AsyncIterator[None]:
+    supervisor = Supervisor()
+    for service in collector.services():
+        supervisor.add(service)
+    async with asyncio.TaskGroup() as group:
+        started = asyncio.Event()
+        group.create_task(supervisor.run(on_started=started.set))
+        async with asyncio.timeout(20):
+            await started.wait()
+        yield
+        supervisor.request_stop()
+
+
+@asynccontextmanager
+async def gateway(broker: BrokerSettings, *hears: str) -> AsyncIterator[MqttClient]:
+    client = MqttClient(broker, "gateway-under-test", subscriptions=hears)
+    client.start()
+    await client.wait_connected(10)
+    try:
+        yield client
+    finally:
+        await client.stop()
+
+
+async def send(client: MqttClient, channel: Channel, payload: bytes, *, retain: bool = False) -> None:
+    await asyncio.wait_for(client.publish(topic(BRANCH, channel), payload, retain=retain), 10)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def hello(client: MqttClient, boot: str = BOOT) -> None:
+    await send(client, Channel.STATUS, status(True, now_ms(), boot), retain=True)
+    await send(client, Channel.INVENTORY, inventory(("atm-01", "atm")), retain=True)
+
+
+async def test_packs_sent_while_the_collector_is_down_are_stored_once_when_it_is_back(
+    broker: BrokerSettings, ops: Database, tmp_path: Path
+) -> None:
+    async with gateway(broker) as client:
+        first = make_collector(tmp_path, ops, SystemClock(), broker=broker)
+        async with running(first):
+            await hello(client)
+            await send(client, Channel.TELEMETRY, pack(1, [reading("cdm/unit1/count", 1, now_ms())]))
+            await until(lambda: [found.committed_packs for found in first.intake_status()] == [1])
+        for seq in (2, 3, 1):
+            await send(client, Channel.TELEMETRY, pack(seq, [reading("cdm/unit1/count", seq, now_ms() + seq)]))
+        witness = Witness()
+        collector = make_collector(tmp_path, ops, SystemClock(), broker=broker, listener=witness)
+        async with running(collector):
+            await until(lambda: [found.committed_packs for found in collector.intake_status()] == [3])
+            await until(lambda: collector.intake_status()[0].duplicates_dropped >= 1)
+            audit = await collector.audit()
+            assert (audit.readings, audit.doubled) == (3, 0)
+            latency = await collector.latency()
+            assert latency.count == 3
+            assert collector.unavailable() == []
+        assert witness.devices == [ATM, f"{BRANCH}/gateway"], "known from the last life"
+
+
+async def test_a_hole_is_asked_for_and_filled_or_given_up(
+    broker: BrokerSettings, ops: Database, tmp_path: Path
+) -> None:
+    witness = Witness()
+    collector = make_collector(tmp_path, ops, SystemClock(), broker=broker, listener=witness, **FAST)
+    async with running(collector), gateway(broker, topic(BRANCH, Channel.REQUEST)) as client:
+        await hello(client)
+        for seq in (2, 3, 7):
+            await send(client, Channel.TELEMETRY, pack(seq, [reading("cdm/unit1/count", seq, now_ms() + seq)]))
+        async with asyncio.timeout(10):
+            (first,) = await client.receive(1)
+        client.acknowledge([first])
+        assert json.loads(first.payload) == {"boot": BOOT, "resend": [[1, 1], [4, 6]]}
+        for seq in (4, 5):
+            await send(client, Channel.BACKFILL, pack(seq, [reading("cdm/unit1/count", seq, now_ms() + seq)]))
+        await until(lambda: [found.gap_packs for found in collector.intake_status()] == [2])
+        (state,) = collector.intake_status()
+        assert (state.committed_packs, state.last_seq, state.open_holes, state.missing_packs) == (5, 7, 0, 0)
+        missing = [value for _, path, _, value, _ in witness.readings if path == "uplink/missing_packs"]
+        assert missing[0] == 0.0
+        assert 4.0 in missing, "reported while they were missing"
+        assert missing[-1] == 0.0, "given up as a gap, no longer awaited"
+        await send(client, Channel.BACKFILL, pack(6, [reading("cdm/unit1/count", 6, now_ms())]))
+        await until(lambda: collector.intake_status()[0].gap_packs == 1)
+    again = make_collector(tmp_path, ops, SystemClock(), broker=broker)
+    async with running(again):
+        assert [found.gap_packs for found in again.intake_status()] == [1], "gaps are remembered"
+    events = await collector.fleet._event_log.read(0, ["intake.gap_recorded"])
+    given_up = {tuple(pair) for event in events for pair in event.data["ranges"]}
+    assert given_up == {(1, 1), (6, 6)}
+
+
+async def test_a_gateways_connection_and_its_end_are_reported(
+    broker: BrokerSettings, ops: Database, tmp_path: Path
+) -> None:
+    collector = make_collector(tmp_path, ops, SystemClock(), broker=broker, **FAST)
+    async with running(collector):
+        async with gateway(broker) as client:
+            await hello(client)
+            await until(lambda: len(collector.readings.latest(f"{BRANCH}/gateway")) == 2)
+            missing, uplink = collector.readings.latest(f"{BRANCH}/gateway")
+            assert (missing.path, missing.value) == ("uplink/missing_packs", 0.0)
+            assert (uplink.path, uplink.word) == ("uplink/state", "connected")
+            await send(client, Channel.STATUS, status(False, now_ms() + 1), retain=True)
+        await until(lambda: collector.readings.latest(f"{BRANCH}/gateway")[1].word == "disconnected")
+
+
+async def test_nothing_is_acknowledged_before_the_listener_has_taken_it(
+    mosquitto: BrokerSettings, ops: Database, tmp_path: Path
+) -> None:
+    """Over mosquitto, which sends what was not acknowledged as soon as the session is back."""
+
+    class Stuck(Witness):
+        async def take(self, *_args: object) -> None:
+            raise DependencyUnavailable("rules are out for lunch")
+
+    collector = make_collector(tmp_path, ops, SystemClock(), broker=mosquitto, listener=Stuck())
+    async with gateway(mosquitto) as client:
+        async with running(collector):
+            await hello(client)
+            await send(client, Channel.TELEMETRY, pack(1, [reading("cdm/unit1/count", 1, now_ms())]))
+            await until(lambda: collector.unavailable() == ["listener"])
+        witness = Witness()
+        again = make_collector(tmp_path, ops, SystemClock(), broker=mosquitto, listener=witness)
+        async with running(again):
+            await until(lambda: sum(found.duplicates_dropped for found in again.intake_status()) >= 1)
+            assert (await again.audit()).doubled == 0
+        assert witness.restored_from is not None
+        assert witness.restored_from >= 1, "what it did not take it reads from the store"
+
+
+async def test_batches_are_bounded(broker: BrokerSettings, ops: Database, tmp_path: Path) -> None:
+    sizes: list[int] = []
+    collector = make_collector(tmp_path, ops, SystemClock(), broker=broker, batch_messages=4, batch_age_ms=500)
+    reception = collector._intake._reception
+    take = reception.take
+
+    async def note(messages: list[object]) -> None:
+        sizes.append(len(messages))
+        await take(messages)  # type: ignore[arg-type]
+
+    reception.take = note  # type: ignore[method-assign,assignment]
+    async with running(collector), gateway(broker) as client:
+        await hello(client)
+        await asyncio.gather(
+            *(send(client, Channel.TELEMETRY, pack(seq, [reading("cdm/device", "online")])) for seq in range(1, 31))
+        )
+        await until(lambda: [found.committed_packs for found in collector.intake_status()] == [30])
+    assert max(sizes) == 4
+
+
+@pytest.mark.parametrize("slots", [1, 2, 7, 64])
+def test_the_slots_of_a_deployment_share_all_shards_and_none_twice(slots: int) -> None:
+    filters = [name for slot in range(slots) for name in subscriptions(CollectorSettings(slots=slots, slot=slot))]
+    assert len(filters) == len(set(filters))
+    if slots > 1:
+        shards = [name.split("/")[2] for name in filters if name.endswith("telemetry")]
+        assert sorted(shards) == [f"{shard:02d}" for shard in range(SHARDS)]
+        assert shard_of(BRANCH) in shards
+
+
+def test_a_slot_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="slot 2 of 2: expected 0 to 1"):
+        CollectorSettings(slots=2, slot=2)
