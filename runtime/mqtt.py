@@ -104,6 +104,7 @@ class MqttClient:
             client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.on_connect = _never_raise(self._on_connect)
         client.on_disconnect = _never_raise(self._on_disconnect)
+        client.on_subscribe = _never_raise(self._on_subscribe)
         client.on_message = _never_raise(self._on_message)
         client.on_publish = _never_raise(self._on_publish)
         self._client = client
@@ -126,11 +127,11 @@ class MqttClient:
 
     @property
     def connected(self) -> bool:
-        """Whether the connection stands now."""
+        """Whether the connection stands now, subscriptions included."""
         return self._connected.is_set()
 
     async def wait_connected(self, timeout_s: float) -> None:
-        """Wait for the connection.
+        """Wait for the connection and its subscriptions.
 
         Raises:
             DependencyUnavailable: not within ``timeout_s``.
@@ -198,8 +199,18 @@ class MqttClient:
             _log.warning("broker refused the connection", reason=str(reason))
             return
         self._connection += 1
-        if self._subscriptions:
+        if self._subscriptions:  # connected only when subscribed: what is published before would pass us by
             client.subscribe([(name, 1) for name in self._subscriptions])
+        else:
+            self._hand_over(self._tell, True)
+
+    def _on_subscribe(
+        self, _client: Any, _data: Any, _mid: int, reasons: Sequence[ReasonCode], _properties: Any
+    ) -> None:
+        refused = [name for name, reason in zip(self._subscriptions, reasons, strict=False) if reason.is_failure]
+        if refused:
+            _log.error("broker refused subscriptions; check what this user may read", topics=refused)
+            return
         self._hand_over(self._tell, True)
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:

@@ -61,6 +61,23 @@ async def test_what_overflows_the_inbox_is_asked_for_again(broker: BrokerSetting
     await listener.stop()
 
 
+async def test_connected_means_subscribed(broker: BrokerSettings) -> None:
+    """A first connection has no session yet, so what is published before its subscription would be lost."""
+    sender = MqttClient(broker, "sender")
+    sender.start()
+    await sender.wait_connected(10)
+    for number in range(10):
+        topics = [f"t{number}/{letter}" for letter in "abcd"]
+        listener = MqttClient(broker, f"listener{number}", clean_session=False, subscriptions=topics)
+        listener.start()
+        await listener.wait_connected(10)
+        for topic in topics:
+            await asyncio.wait_for(sender.publish(topic, b"news"), 10)
+        listener.acknowledge(await take(listener, len(topics)))
+        await listener.stop()
+    await sender.stop()
+
+
 async def test_nobody_listening_is_said_with_the_address() -> None:
     port = free_port()
     client = MqttClient(BrokerSettings(port=port), "lonely")
