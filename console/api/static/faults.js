@@ -21,7 +21,7 @@ export class FaultList {
     this.sending = new Map(); // fault id → what is being sent
     this.refusals = new Map(); // fault id → why the last command was not done
     this.container = document.getElementById("faults");
-    this.list = new HeldList(this.container, document.getElementById("faults-newer"), (fault) => this.row(fault), (fault) => this.signature(fault));
+    this.list = new HeldList(this.container, document.getElementById("faults-newer"), (fault) => this.row(fault), (fault) => this.signature(fault), () => empty("faults.empty", "faults.empty_why"));
   }
 
   /** Read everything that stands. */
@@ -51,7 +51,6 @@ export class FaultList {
   show() {
     const faults = [...this.faults.values()];
     faults.sort((a, b) => isUnacknowledged(b) - isUnacknowledged(a) || NUMBER[a.severity] - NUMBER[b.severity] || b.raised_at_ms - a.raised_at_ms || b.id - a.id);
-    if (faults.length === 0) this.container.replaceChildren(empty("faults.empty", "faults.empty_why"));
     this.list.set(faults);
     const unacknowledged = faults.filter(isUnacknowledged).length;
     document.getElementById("faults-note").textContent = word("faults.note", { standing: faults.length, unacknowledged });

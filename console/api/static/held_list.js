@@ -6,12 +6,13 @@ import { word } from "./words.js";
 const REST_MS = 10000;
 
 export class HeldList {
-  /** `makeRow(item)` makes a row's element; `signature(item)` changes when the row has to be made anew. */
-  constructor(container, newerButton, makeRow, signature) {
+  /** `makeRow(item)` makes a row's element; `signature(item)` changes when the row has to be made anew; `makeEmpty()` stands for no rows. */
+  constructor(container, newerButton, makeRow, signature, makeEmpty) {
     this.container = container;
     this.newerButton = newerButton;
     this.makeRow = makeRow;
     this.signature = signature;
+    this.makeEmpty = makeEmpty;
     this.items = null;
     this.rows = new Map();
     this.inside = false;
@@ -45,9 +46,15 @@ export class HeldList {
     if (this.items === null) return;
     if (this.held && this.rows.size > 0) {
       let waiting = 0;
+      const left = new Map(this.rows);
       for (const item of this.items) {
-        if (this.rows.has(item.id)) this.row(item);
+        if (left.delete(item.id)) this.row(item);
         else waiting += 1;
+      }
+      for (const row of left.values()) {
+        row.signature = null; // made anew, should it come back
+        row.node.classList.add("gone");
+        for (const button of row.node.querySelectorAll("button")) button.disabled = true;
       }
       this.newerButton.hidden = waiting === 0;
       this.newerButton.textContent = word("list.newer", { count: waiting });
@@ -61,17 +68,16 @@ export class HeldList {
         this.rows.delete(id);
       }
     }
-    let place = this.container.firstElementChild;
-    for (const item of this.items) {
+    if (this.items.length === 0) {
+      this.container.replaceChildren(this.makeEmpty());
+      return;
+    }
+    this.items.forEach((item, index) => {
       const { node } = this.row(item);
-      if (node === place) place = place.nextElementSibling;
-      else this.container.insertBefore(node, place);
-    }
-    while (place !== null) {
-      const next = place.nextElementSibling;
-      place.remove();
-      place = next;
-    }
+      const place = this.container.children[index] ?? null;
+      if (node !== place) this.container.insertBefore(node, place);
+    });
+    while (this.container.children.length > this.items.length) this.container.lastElementChild.remove();
   }
 
   row(item) {

@@ -14,7 +14,7 @@ export class OrderList {
     this.newest = new Newest();
     this.details = new Map(); // order id → order with its history, while it is open in the list
     this.container = document.getElementById("orders");
-    this.list = new HeldList(this.container, document.getElementById("orders-newer"), (order) => this.row(order), (order) => JSON.stringify([order, this.details.get(order.id)]));
+    this.list = new HeldList(this.container, document.getElementById("orders-newer"), (order) => this.row(order), (order) => JSON.stringify([order, this.details.get(order.id)]), () => empty("orders.empty", "orders.empty_why"));
   }
 
   async load() {
@@ -43,7 +43,6 @@ export class OrderList {
     const orders = [...this.orders.values()];
     const open = orders.filter((order) => order.closed_at_ms === null).sort((a, b) => b.id - a.id);
     const ended = orders.filter((order) => order.closed_at_ms !== null).sort((a, b) => b.closed_at_ms - a.closed_at_ms).slice(0, ENDED_SHOWN);
-    if (orders.length === 0) this.container.replaceChildren(empty("orders.empty", "orders.empty_why"));
     this.list.set([...open, ...ended]);
     document.getElementById("orders-note").textContent = word("orders.note", { open: open.length, ended: ended.length });
   }
