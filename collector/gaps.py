@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import insert, select
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from collector.intervals import Interval, IntervalSet
 from collector.tables import intake_gap
@@ -37,6 +39,7 @@ class Gaps:
         self._event_log = event_log
         self._clock = clock
         self._by_boot: dict[tuple[str, str], IntervalSet] = {}
+        self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
 
     async def load(self) -> None:
         """Read the cache afresh.
@@ -68,7 +71,7 @@ class Gaps:
         now_ms = self._clock.now_ms()
         async with self._database.write() as connection:
             await connection.execute(
-                insert(intake_gap),
+                self._insert(intake_gap).on_conflict_do_nothing(),  # a commit whose answer was lost is made again
                 [
                     {"branch_id": branch_id, "boot": boot, "low": low, "high": high, "recorded_at_ms": now_ms}
                     for low, high in new
