@@ -144,6 +144,10 @@ TEXTS = """() => {
 }"""
 """Every text the page shows or has read aloud, except what is data: ids, names, the standards' own words."""
 
+CUT = """() => [...document.querySelectorAll('header *, .head *, button')].filter(e => e.scrollWidth > e.clientWidth + 1
+  && e.clientWidth > 0 && !e.closest('.newest, .row .main, .tile')).map(e => e.outerHTML)"""
+"""Texts that do not fit, except those that may be cut."""
+
 IDS = re.compile(r"BR\d{4}(/[\w-]+)?|WO-\d+|UTC")
 
 
@@ -172,24 +176,32 @@ async def test_the_language_switch_leaves_no_text_untranslated_and_is_remembered
     await visit.context.close()
 
 
-async def test_a_chinese_browser_begins_in_chinese(browser: Browser, house: House) -> None:
+async def test_the_page_fits_its_window_in_both_languages(browser: Browser, house: House) -> None:
+    await fill(house)
     visit = await open_page(browser, house, "zh-CN")
     await expect(visit.page.locator("#orders-title")).to_have_text("工单")
+    await expect(visit.page.locator("[data-fault]")).to_have_count(2)
+    for language in ("zh", "en"):
+        await visit.page.locator(f"#language-{language}").click()
+        for width, height in ((1920, 1080), (1366, 768)):
+            await visit.page.set_viewport_size({"width": width, "height": height})
+            root = "document.documentElement"
+            assert await visit.page.evaluate(f"[{root}.scrollWidth, {root}.scrollHeight]") == [width, height]
+            assert await visit.page.evaluate(CUT) == []
     await visit.context.close()
 
 
-@pytest.mark.parametrize("size", [(1920, 1080), (1366, 768)])
-async def test_the_page_fits_its_window(browser: Browser, house: House, size: tuple[int, int]) -> None:
-    await fill(house)
-    visit = await open_page(browser, house, size={"width": size[0], "height": size[1]})
-    await expect(visit.page.locator("[data-fault]")).to_have_count(2)
-    root = "document.documentElement"
-    assert await visit.page.evaluate(f"[{root}.scrollWidth, {root}.scrollHeight]") == list(size)
-    cut = (
-        "[...document.querySelectorAll('header *, .head *, button')].filter(e => e.scrollWidth > e.clientWidth + 1 && "
-    )
-    cut += "e.clientWidth > 0 && !e.closest('.newest, .row .main, .tile')).map(e => e.outerHTML)"
-    assert await visit.page.evaluate(cut) == []
+async def test_without_a_stream_the_page_shows_what_there_is_and_says_that_it_is_not_live(
+    browser: Browser, house: House
+) -> None:
+    fault = await house.jammed_atm()
+    listeners = [await house.http.get(f"{house.console.url}/api/v1/events") for _ in range(2)]
+    visit = await open_page(browser, house)  # one listener too many
+    await expect(visit.page.locator(f"[data-fault='{fault['id']}']")).to_be_visible()
+    await expect(visit.page.locator("#band")).to_be_visible()
+    for listener in listeners:
+        listener.close()
+    await expect(visit.page.locator("#band")).to_be_hidden(timeout=10_000)
     await visit.context.close()
 
 

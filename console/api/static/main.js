@@ -13,7 +13,8 @@ const APPLY_MS = 250; // events are applied at most four times a second
 const DEVICES_MS = 5000;
 const EVERYTHING_MS = 60000;
 const MANY_EVENTS = 20; // from so many changed things on, one list is cheaper than each by itself
-const LOST_MS = 10000;
+const LOST_MS = 10000; // a server that says nothing for so long is called lost
+const CUT_MS = 3000; // a stream that was cut, already after so long
 const SILENT_MS = 60000;
 
 const tiles = new DeviceTiles();
@@ -29,8 +30,8 @@ const parts = {
   orders: { load: () => orders.load(), container: "orders", loadedAtMs: null, failed: false, busy: false, again: false },
 };
 
-let connected = false;
-let contactMs = Date.now();
+let lostAtMs = Date.now(); // when the stream was lost; null while it stands
+let contactMs = Date.now(); // last sign of life of the server
 const changed = { fault: new Set(), work_order: new Set(), devices: false };
 
 async function load(name) {
@@ -126,8 +127,9 @@ async function applyChanges() {
 }
 
 function showLive() {
-  const silentMs = Date.now() - contactMs;
-  const lost = silentMs > LOST_MS || (!connected && silentMs > 3000);
+  const now = Date.now();
+  const silentMs = Math.max(now - contactMs, lostAtMs === null ? 0 : now - lostAtMs);
+  const lost = silentMs > (lostAtMs === null ? LOST_MS : CUT_MS);
   document.getElementById("live").textContent = lost ? word("live.off") : word("live.on", { age: age(silentMs) });
   const band = document.getElementById("band");
   band.hidden = !lost;
@@ -173,15 +175,18 @@ showStrip([]);
 showWords();
 follow({
   onopen: () => {
-    connected = true;
+    lostAtMs = null;
     contactMs = Date.now();
     loadAll(); // what happened before the stream began, or while it was lost
   },
   onevent: takeEvent,
   onreset: () => loadAll(),
-  onloss: () => { connected = false; },
+  onloss: () => {
+    lostAtMs ??= Date.now();
+    if (parts.faults.loadedAtMs === null) loadAll(); // show what there is, though it will not be live
+  },
 });
 setInterval(tick, 1000);
 setInterval(applyChanges, APPLY_MS);
-setInterval(() => load("devices"), DEVICES_MS);
+setInterval(() => (lostAtMs === null ? load("devices") : loadAll()), DEVICES_MS);
 setInterval(loadAll, EVERYTHING_MS);

@@ -5,7 +5,7 @@ const EN = {
   "strip.unacknowledged": "not acknowledged",
   "language.label": "Language",
   "devices.title": "Devices by branch",
-  "devices.note": "{devices} devices, {branches} branches",
+  "devices.note": "devices {devices}, branches {branches}",
   "devices.empty": "No devices yet",
   "devices.empty_why": "A device appears when its branch's gateway connects and announces it.",
   "faults.title": "Faults",
