@@ -18,14 +18,14 @@ from runtime.database import Database, sqlite_url
 from runtime.event_log import EventLog
 from runtime.metrics import new_registry
 from runtime.migration import upgrade
-from runtime.settings import BrokerSettings, OpsDatabaseSettings, ProcessSettings
+from runtime.settings import OpsDatabaseSettings, ProcessSettings, ServerBrokerSettings
 from runtime.supervisor import Supervisor
 
 
 class ServerSettings(ProcessSettings):
     """Settings of the server process."""
 
-    broker: BrokerSettings = BrokerSettings(embedded=True)
+    broker: ServerBrokerSettings = ServerBrokerSettings()
     ops_database: OpsDatabaseSettings = OpsDatabaseSettings()
     collector: CollectorSettings = CollectorSettings()
     rules: RulesSettings = RulesSettings()

@@ -1,8 +1,7 @@
-"""The state diagrams of the documentation, drawn from the transition tables: ``python -m branchwatch.state_diagrams``."""
+"""The state diagrams of the documentation, drawn from the transition tables."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 from maintenance.transitions import TRANSITIONS, Target, ways_back
@@ -15,7 +14,7 @@ _PAGE: Final = """\
 
 {text}
 
-Drawn from `{source}` by `python -m branchwatch.state_diagrams`; a test holds the two together.
+Drawn from `{source}` by `python -m branchwatch.documents`; a test holds the two together.
 
 ```mermaid
 stateDiagram-v2
@@ -57,16 +56,3 @@ def faults() -> str:
         source="rules/lifecycle.py",
         arrows=_arrows((before or _START, after, transition) for (before, transition), after in TABLE.items()),
     )
-
-
-PAGES: Final = {"work-order-states.md": work_orders, "fault-states.md": faults}
-
-
-def main() -> None:
-    """Write all pages into ``docs/`` below the working directory."""
-    for name, draw in PAGES.items():
-        (Path("docs") / name).write_text(draw(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -17,6 +17,7 @@ from gateway.intake import DeviceIntake, RefusedInputs
 from gateway.metrics import GatewayMetrics
 from gateway.metrics_server import MetricsServer
 from gateway.outbox.outbox import Outbox
+from gateway.reporting import with_reporting
 from gateway.settings import DeviceSettings, GatewaySettings
 from gateway.supervision import SupervisedDriver, Supervision
 from gateway.uplink import Uplink
@@ -152,7 +153,7 @@ class GatewayApp:
             return DeviceIntake(
                 settings.branch_id,
                 entry,
-                KINDS[entry.kind],
+                with_reporting(KINDS[entry.kind], settings.reporting),
                 self.outbox,
                 refused,
                 self._clock,
@@ -179,6 +180,7 @@ class GatewayApp:
             self._clock,
             self._metrics,
             settings.health_s,
+            watch_host=settings.watch_host,
         )
         return uplink, health, supervision
 

@@ -36,6 +36,8 @@ class Health:
         clock: Clock,
         metrics: GatewayMetrics,
         every_s: float,
+        *,
+        watch_host: bool = True,
     ) -> None:
         self.name = f"health of {branch_id}"
         self._branch_id = branch_id
@@ -47,7 +49,7 @@ class Health:
         self._clock = clock
         self._metrics = metrics
         self._every_s = every_s
-        self._host = Host(outbox.path.parent)
+        self._host = Host(outbox.path.parent) if watch_host else None
 
     async def start(self) -> None:
         """Report the start."""
@@ -91,11 +93,11 @@ class Health:
             Observation("outbox/bytes", figures.bytes),
             Observation("outbox/oldest_age", age_s),
             Observation("outbox/dropped", figures.dropped_readings),
-            Observation("host/reboots", figures.host_reboots),
             Observation("host/app/restarts", max(0, figures.starts - 1)),
             *self._supervision.all_observations(),
-            *self._host.observations(),
         ]
+        if self._host is not None:
+            observations += [Observation("host/reboots", figures.host_reboots), *self._host.observations()]
         if self._uplink.round_trip_s is not None:
             observations.append(Observation("uplink/round_trip", self._uplink.round_trip_s))
         commit_s = self._outbox.commit_time_s()

@@ -1,26 +1,29 @@
 """Settings of a gateway: its branch, the devices it reads, how it keeps and sends what they say."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
+from contracts.devices import KINDS
 from contracts.gateway_messages import BranchId, KindName, LocalDeviceId
 from contracts.identity import GATEWAY_DEVICE
 from gateway.drivers.registry import DRIVERS, driver_of, parse_connection
+from gateway.reporting import TEMPLATES, ReportingSettings
 from runtime.settings import ProcessSettings, Section
 
 
 class DeviceSettings(Section):
     """A device behind the gateway."""
 
-    id: LocalDeviceId
-    kind: KindName
-    name: str = Field(default="", max_length=128)
-    maker: str = Field(default="", max_length=128)
-    model: str = Field(default="", max_length=128)
-    serial: str = Field(default="", max_length=128)
-    firmware: str = Field(default="", max_length=128)
+    id: LocalDeviceId = Field(description="id inside the branch: atm-01")
+    kind: KindName = Field(description=f"one of {', '.join(KINDS)}")
+    name: str = Field(default="", max_length=128, description="what people call it")
+    maker: str = Field(default="", max_length=128, description="where the device does not say it itself")
+    model: str = Field(default="", max_length=128, description="likewise")
+    serial: str = Field(default="", max_length=128, description="likewise")
+    firmware: str = Field(default="", max_length=128, description="likewise")
     connection: SerializeAsAny[Section] = Field(description="how to reach it; ``driver`` says in which protocol")
 
     @property
@@ -46,7 +49,7 @@ class DeviceSettings(Section):
 class UplinkSettings(Section):
     """How readings are sent."""
 
-    flush_s: float = Field(default=1.0, gt=0, le=60, description="longest wait of a reading that is not urgent")
+    flush_s: float = Field(default=0.5, gt=0, le=60, description="longest wait of a reading that is not urgent")
     max_readings: int = Field(default=200, ge=1, le=1000, description="readings that make a pack at once")
     window: int = Field(default=64, ge=2, le=1000, description="packs sent and not acknowledged, half of them backfill")
     backfill_readings_per_s: float = Field(
@@ -68,32 +71,47 @@ class OutboxSettings(Section):
 class RetrySettings(Section):
     """Waits between runs of a driver that ended."""
 
-    first_s: float = Field(default=0.5, gt=0, le=60)
-    most_s: float = Field(default=30, gt=0, le=3600)
+    first_s: float = Field(default=0.5, gt=0, le=60, description="wait after the first end, doubled each time")
+    most_s: float = Field(default=30, gt=0, le=3600, description="longest wait")
 
 
 class MetricsSettings(Section):
     """Prometheus metrics over HTTP."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(ge=1, le=65535)
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(ge=1, le=65535, description="port to listen on; needed where metrics are served")
 
 
 class GatewaySettings(ProcessSettings):
     """Settings of one gateway process."""
 
-    branch_id: BranchId
-    devices: tuple[DeviceSettings, ...] = ()
+    branch_id: BranchId = Field(description="the gateway's branch: BR0421")
+    devices: tuple[DeviceSettings, ...] = Field(default=(), description="the devices behind it, see below")
     uplink: UplinkSettings = UplinkSettings()
     outbox: OutboxSettings = OutboxSettings()
     retry: RetrySettings = RetrySettings()
     metrics: MetricsSettings | None = Field(default=None, description="where to serve /metrics; none: nowhere")
+    reporting: dict[str, ReportingSettings] = Field(
+        default={}, description="other deadbands and heartbeats, by signal path as the catalogue writes it"
+    )
+    watch_host: bool = Field(
+        default=True, description="report this computer's own figures; off where several gateways share one"
+    )
     health_s: float = Field(default=10, ge=0.1, le=60, description="how often the gateway looks at itself")
 
     @property
     def outbox_path(self) -> Path:
         """File of the outbox."""
         return self.data_dir / "gateway" / self.branch_id / "outbox.db"
+
+    @field_validator("reporting")
+    @classmethod
+    def _signals_exist(cls, reporting: dict[str, ReportingSettings]) -> dict[str, ReportingSettings]:
+        for path in reporting:
+            if path not in TEMPLATES:
+                near = get_close_matches(path, TEMPLATES, n=3, cutoff=0.4)
+                raise ValueError(f"no signal {path!r} in the device catalogue; near it: {', '.join(near) or 'none'}")
+        return reporting
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:

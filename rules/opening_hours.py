@@ -63,8 +63,8 @@ ZoneName = Annotated[str, AfterValidator(_zone)]
 class OpeningHoursSettings(Section):
     """Opening hours of all branches, local time."""
 
-    opens: Annotated[str, AfterValidator(_time)] = "09:00"
-    closes: Annotated[str, AfterValidator(_time)] = "17:00"
+    opens: Annotated[str, AfterValidator(_time)] = Field(default="09:00", description="local time, in quotes")
+    closes: Annotated[str, AfterValidator(_time)] = Field(default="17:00", description="local time, in quotes")
     days: tuple[Weekday, ...] = Field(default=_WEEK, min_length=1, description="days on which branches open")
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Settings: one YAML file a process plus environment variables ``BRANCHWATCH_…``, with errors an operator can act on."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,12 +19,17 @@ class Section(BaseModel):
 class BrokerSettings(Section):
     """The MQTT broker."""
 
-    embedded: bool = Field(default=False, description="start nats-server in this process; false: use an outside broker")
-    host: str = "127.0.0.1"
-    port: int = Field(default=1883, ge=1, le=65535)
-    username: str | None = None
-    password: str | None = None
+    host: str = Field(default="127.0.0.1", description="name or address of the broker")
+    port: int = Field(default=1883, ge=1, le=65535, description="its MQTT port")
+    username: str | None = Field(default=None, description="user at the broker")
+    password: str | None = Field(default=None, description="that user's password; better in the environment")
     tls_ca: Path | None = Field(default=None, description="certificate authority file; switches TLS on")
+
+
+class ServerBrokerSettings(BrokerSettings):
+    """The MQTT broker, which the server can bring along."""
+
+    embedded: bool = Field(default=True, description="start nats-server in this process; false: use an outside broker")
 
 
 class OpsDatabaseSettings(Section):
@@ -39,8 +44,8 @@ class OpsDatabaseSettings(Section):
 class LogSettings(Section):
     """Structured logs on standard error."""
 
-    level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
-    format: str = Field(default="console", pattern="^(console|json)$")
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level to log")
+    format: Literal["console", "json"] = Field(default="console", description="for a person, or for a log store")
 
 
 class ProcessSettings(BaseSettings):
@@ -54,7 +59,7 @@ class ProcessSettings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    data_dir: Path = Path("data")
+    data_dir: Path = Field(default=Path("data"), description="where this process keeps its files")
     broker: BrokerSettings = BrokerSettings()
     log: LogSettings = LogSettings()
 

@@ -67,7 +67,8 @@ class SimulatedBranch:
         own_world = world.of(branch_id)
         account = f"{int(branch_id[2:]) if branch_id[2:].isdecimal() else 0:04d}"
         devices: list[SimulatedDevice] = [
-            AtmSimulator(f"atm-{number:02d}", own_world, port) for number, port in enumerate(atm_ports, 1)
+            AtmSimulator(f"atm-{number:02d}", own_world, port, hardware_error_share=0)
+            for number, port in enumerate(atm_ports, 1)
         ]
         devices.append(
             AlarmPanelSimulator(

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 
@@ -22,11 +23,9 @@ class PostgresServer:
         self._bin = found[-1]
         # PostgreSQL refuses to run as root; Debian's package brings a user for it.
         self._as_user: list[str] = []
+        self._directory = directory
         if os.geteuid() == 0:
             account = pwd.getpwnam("postgres")
-            for folder in [directory, *directory.parents]:
-                if folder.stat().st_uid == 0 and folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-                    folder.chmod(0o755)
             os.chown(directory, account.pw_uid, account.pw_gid)
             self._as_user = [shutil.which("runuser") or "runuser", "-u", "postgres", "--"]
 
@@ -46,6 +45,11 @@ class PostgresServer:
         self._run("pg_ctl", "--pgdata", str(self._data), "--wait", "--mode", "immediate", "stop")
 
     def _run(self, program: str, *args: str) -> None:
+        if self._as_user:  # pytest keeps its directories to itself, and closes them again in every session
+            temporary = Path(tempfile.gettempdir())
+            for folder in self._directory.parents:
+                if temporary in folder.parents and folder.stat().st_mode & 0o055 != 0o055:
+                    folder.chmod(folder.stat().st_mode | 0o055)
         subprocess.run(
             [*self._as_user, str(self._bin / program), *args],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, timeout=60, cwd="/",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from branchwatch.state_diagrams import PAGES
+from branchwatch.documents import PAGES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -17,9 +17,9 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_state_diagrams_are_those_of_the_tables(name: str) -> None:
+def test_a_page_written_from_the_code_is_up_to_date(name: str) -> None:
     expected = PAGES[name]()
-    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == expected, "run python -m branchwatch.state_diagrams"
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == expected, "run python -m branchwatch.documents"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=IDS)

@@ -38,11 +38,11 @@ def test_the_environment_wins_over_the_file_key_by_key(tmp_path: Path, monkeypat
 
 def test_the_environment_replaces_one_key_of_a_sections_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     class Embedding(ProcessSettings):
-        broker: BrokerSettings = BrokerSettings(embedded=True)
+        broker: BrokerSettings = BrokerSettings(host="broker.example")
 
     monkeypatch.setenv("BRANCHWATCH_BROKER__PORT", "1999")
     settings = load_settings(Embedding, None)
-    assert (settings.broker.embedded, settings.broker.port) == (True, 1999)
+    assert (settings.broker.host, settings.broker.port) == ("broker.example", 1999)
 
 
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ _OFFSET = re.compile(r"([+-])([01]\d):([0-5]\d)")
 class Settings(Section):
     """Where a sensor is and how it is asked."""
 
-    driver: Literal["axis"] = "axis"
+    driver: Literal["axis"] = Field(default="axis", description="Axis People Counter")
     host: str = Field(min_length=1, description="name or address of the sensor")
-    port: int = Field(default=80, ge=1, le=65535)
+    port: int = Field(default=80, ge=1, le=65535, description="port of its web server")
     tls: bool = Field(default=False, description="ask over https; the sensor's certificate must be valid")
-    username: str | None = Field(default=None, pattern="^[^:]+$")
-    password: str | None = None
+    username: str | None = Field(default=None, pattern="^[^:]+$", description="user at the sensor")
+    password: str | None = Field(default=None, description="that user's password; better in the environment")
     poll_s: float = Field(default=60, gt=0, le=900, description="interval of the polls")
     timeout_s: float = Field(default=10, gt=0, le=60, description="longest wait for one answer")
     failures_to_unreachable: int = Field(

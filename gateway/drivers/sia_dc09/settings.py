@@ -10,7 +10,7 @@ from runtime.settings import Section
 class Settings(Section):
     """Where a panel calls and what it is called."""
 
-    driver: Literal["dc09"] = "dc09"
+    driver: Literal["dc09"] = Field(default="dc09", description="SIA DC-09")
     listen_host: str = Field(default="127.0.0.1", description="address the panel sends to")
     listen_port: int = Field(ge=1, le=65535, description="TCP port the panel sends to, one a panel")
     account: str = Field(pattern="^[0-9A-Fa-f]{3,16}$", description="account number, as programmed in the panel")

@@ -18,7 +18,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Settings(Section):
     """How to reach a machine and how often to ask it."""
 
-    driver: Literal["xfs"] = "xfs"
+    driver: Literal["xfs"] = Field(default="xfs", description="XFS4IoT")
     host: str = Field(min_length=1, max_length=253, description="name or address of the machine")
     ports: tuple[Port, ...] | None = Field(
         default=None, description="ports tried for service publishers; none: 443 (80 without TLS) and 5846 to 5856"
@@ -28,12 +28,12 @@ class Settings(Section):
     poll_s: float = Field(default=30.0, gt=0, le=60, description="seconds between two readings of Common.Status")
     storage_poll_s: float = Field(default=300.0, gt=0, le=900, description="seconds between two Storage.GetStorage")
     discovery_s: float = Field(default=300.0, gt=0, description="seconds between two searches for new services")
-    connect_timeout_s: float = Field(default=4.0, gt=0)
+    connect_timeout_s: float = Field(default=4.0, gt=0, description="longest wait for a connection")
     reply_timeout_s: float = Field(default=10.0, gt=0, description="longest wait for the completion of a command")
     heartbeat_s: float = Field(default=20.0, gt=0, description="seconds between two WebSocket pings")
     debounce_s: float = Field(default=0.3, ge=0, description="wait after an event before the state is read again")
     retry_first_s: float = Field(default=1.0, gt=0, description="wait before a lost service is tried again, doubled")
-    retry_most_s: float = Field(default=30.0, gt=0)
+    retry_most_s: float = Field(default=30.0, gt=0, description="longest of these waits")
     frame_most_bytes: int = Field(default=1 << 20, ge=1024, description="a longer frame ends the connection")
 
     def publisher_ports(self) -> tuple[int, ...]:
