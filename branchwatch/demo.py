@@ -94,7 +94,7 @@ class Demo:
             seed=options.seed,
         )
         clock = SystemClock()
-        staff = Staff(deployment.url, {branch.branch_id: branch for branch in deployment.branches})
+        staff = Staff(deployment.api.url, {branch.branch_id: branch for branch in deployment.branches})
         player = Player(options.scenario, deployment.branches, staff, clock)
         supervisor = Supervisor(stop_timeout_s=40)
         supervisor.stop_on_signals()
@@ -118,10 +118,10 @@ class Demo:
         ending = "Ctrl+C ends it" if self._options.duration_s is None else f"it runs {self._options.duration_s:g} s"
         self._say(
             f"{len(deployment.branches)} branches with {devices} devices are connected; {ending}.\n"
-            f"  page 页面      {deployment.url}/\n"
-            f"  API            {deployment.url}/api/v1/devices\n"
-            f"  description    {deployment.url}/api/openapi.json\n"
-            f"  metrics        {deployment.url}/metrics"
+            f"  page 页面      {deployment.api.url}/\n"
+            f"  API            {deployment.api.url}/api/v1/devices\n"
+            f"  description    {deployment.api.url}/api/openapi.json\n"
+            f"  metrics        {deployment.api.url}/metrics"
         )
 
     def _take(self, report: DemoReport) -> None:

@@ -5,7 +5,7 @@ simulated is the devices, the people and the line.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -37,55 +37,15 @@ class Completeness:
     device_to_store: Percentiles
 
 
-class Deployment:
-    """Everything but the people.
+class Api:
+    """A client of a server's API.
 
     Args:
-        directory: data and logs of all parts.
-        count: how many branches.
-        scenario: pace of the day and the settings that fit it.
-        console_port: port of the page and the API.
-        seed: same seed, same luck.
-        server_settings: more settings of the server.
-
-    Attributes:
-        broker: the embedded broker.
-        server: the server process.
-        gateways: the process with all gateways.
-        branches: simulated branches.
-        url: address of the page and the API.
+        url: address of the server.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        count: int,
-        scenario: Scenario,
-        *,
-        console_port: int,
-        seed: int = 1,
-        server_settings: Mapping[str, Any] | None = None,
-    ) -> None:
-        (broker_port,) = free_ports(1)
-        self._directory = directory
-        self._server_dir, self._gateway_dir = directory / "server", directory / "gateways"
-        directory.mkdir(parents=True, exist_ok=True)
-        self.url = f"http://127.0.0.1:{console_port}"
-        self.broker = EmbeddedBroker(directory / "broker", port=broker_port)
-        self.branches = make_branches(count, scenario, ("127.0.0.1", broker_port), seed)
-        gateway_files = write_gateway_settings(self.branches, scenario, self._gateway_dir, self._gateway_dir)
-        server_file = directory / "server.yaml"
-        document = {
-            "data_dir": str(self._server_dir),
-            "broker": {"embedded": False, "host": "127.0.0.1", "port": broker_port},
-            "rules": {"overrides": dict(scenario.rules), "opening_hours": scenario.opening_hours},
-            "maintenance": {"tick_s": 0.25},
-            "console": {"port": console_port},
-            **(server_settings or {}),
-        }
-        server_file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        self.server = Child("server", ["server", "--settings", str(server_file)], directory / "server.log")
-        self.gateways = Child("gateways", ["gateway", *map(str, gateway_files)], directory / "gateways.log")
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     async def get(self, path: str, **query: str) -> Any:
         """Answer of the API.
@@ -114,8 +74,12 @@ class Deployment:
             if cursor is None:
                 return items
 
-    async def wait_ready(self, timeout_s: float = 60) -> None:
+    async def wait_ready(self, server: Child, timeout_s: float = 60) -> None:
         """Wait until the server answers that it is ready.
+
+        Args:
+            server: its process, whose log explains why it is not.
+            timeout_s: longest wait.
 
         Raises:
             DependencyUnavailable: not in time; the message quotes the end of its log.
@@ -124,7 +88,62 @@ class Deployment:
         async def ready() -> bool:
             return bool((await self.get("/readyz"))["ready"])
 
-        await self._wait("the server is ready", ready, timeout_s, self.server)
+        await wait_until("the server is ready", ready, timeout_s, server)
+
+
+class Deployment:
+    """Everything but the people.
+
+    Args:
+        directory: data and logs of all parts.
+        count: how many branches.
+        scenario: pace of the day and the settings that fit it.
+        console_port: port of the page and the API.
+        seed: same seed, same luck.
+        server_settings: more settings of the server.
+
+    Attributes:
+        broker: the embedded broker.
+        server: the server process.
+        gateways: the process with all gateways.
+        branches: simulated branches.
+        api: client of the server's API.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        count: int,
+        scenario: Scenario,
+        *,
+        console_port: int,
+        seed: int = 1,
+        server_settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        (broker_port,) = free_ports(1)
+        self._directory = directory
+        self._server_dir, self._gateway_dir = directory / "server", directory / "gateways"
+        directory.mkdir(parents=True, exist_ok=True)
+        self.api = Api(f"http://127.0.0.1:{console_port}")
+        self.broker = EmbeddedBroker(directory / "broker", port=broker_port)
+        self.branches = make_branches(count, scenario, ("127.0.0.1", broker_port), seed)
+        gateway_files = write_gateway_settings(self.branches, scenario, self._gateway_dir, self._gateway_dir)
+        server_file = directory / "server.yaml"
+        document = {
+            "data_dir": str(self._server_dir),
+            "broker": {"embedded": False, "host": "127.0.0.1", "port": broker_port},
+            "rules": {"overrides": dict(scenario.rules), "opening_hours": scenario.opening_hours},
+            "maintenance": {"tick_s": 0.25},
+            "console": {"port": console_port},
+            **(server_settings or {}),
+        }
+        server_file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        self.server = Child("server", ["server", "--settings", str(server_file)], directory / "server.log")
+        self.gateways = Child("gateways", ["gateway", *map(str, gateway_files)], directory / "gateways.log")
+
+    async def wait_ready(self, timeout_s: float = 60) -> None:
+        """Wait until the server is ready; see :meth:`Api.wait_ready`."""
+        await self.api.wait_ready(self.server, timeout_s)
 
     async def wait_connected(self, timeout_s: float = 60) -> None:
         """Wait until every device of every branch has reported that its link is up.
@@ -134,11 +153,11 @@ class Deployment:
         """
 
         async def connected() -> bool:
-            devices = await self.all_items("/api/v1/devices")
+            devices = await self.api.all_items("/api/v1/devices")
             expected = sum(len(branch.devices) + 1 for branch in self.branches)
             return len(devices) == expected and all(device["health"]["condition"] != "unknown" for device in devices)
 
-        await self._wait("every device is connected", connected, timeout_s, self.gateways)
+        await wait_until("every device is connected", connected, timeout_s, self.gateways)
 
     async def wait_drained(self, timeout_s: float = 60) -> None:
         """Wait until the collector has committed every pack the gateways made.
@@ -151,11 +170,11 @@ class Deployment:
             packs = await self.packs()
             return packs.committed == packs.sent and all(not item.pending_readings for item in self.outboxes())
 
-        await self._wait("every pack is committed", drained, timeout_s, self.server)
+        await wait_until("every pack is committed", drained, timeout_s, self.server)
 
     async def packs(self) -> Packs:
         """Packs made by the gateways and taken by the collector."""
-        gateways = await self.get("/api/v1/gateways")
+        gateways = await self.api.get("/api/v1/gateways")
         return Packs(
             sent=sum(item.last_seq for item in self.outboxes()),
             committed=sum(item["committed_packs"] for item in gateways["items"]),
@@ -181,18 +200,24 @@ class Deployment:
         )
         return Completeness(counts, Percentiles(p50=latency.p50_ms, p99=latency.p99_ms))
 
-    async def _wait(self, what: str, condition: Any, timeout_s: float, witness: Child) -> None:
-        last = ""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    try:
-                        if await condition():
-                            return
-                    except DependencyUnavailable as error:
-                        last = str(error)
-                    await asyncio.sleep(0.2)
-        except TimeoutError as error:
-            raise DependencyUnavailable(
-                f"waited {timeout_s:g} s in vain until {what}. {last}\n{witness.name}'s log ends:\n{witness.last_words()}"
-            ) from error
+
+async def wait_until(what: str, condition: Callable[[], Awaitable[bool]], timeout_s: float, witness: Child) -> None:
+    """Ask again and again until a condition holds.
+
+    Raises:
+        DependencyUnavailable: not within ``timeout_s``; the message quotes the end of the witness's log.
+    """
+    last = ""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    if await condition():
+                        return
+                except DependencyUnavailable as error:
+                    last = str(error)
+                await asyncio.sleep(0.2)
+    except TimeoutError as error:
+        raise DependencyUnavailable(
+            f"waited {timeout_s:g} s in vain until {what}. {last}\n{witness.name}'s log ends:\n{witness.last_words()}"
+        ) from error

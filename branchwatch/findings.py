@@ -43,9 +43,9 @@ class Findings:
         """Ask the API."""
         return cls(
             player,
-            await deployment.all_items("/api/v1/devices"),
-            await deployment.all_items("/api/v1/faults", state="all"),
-            await deployment.all_items("/api/v1/work-orders"),
+            await deployment.api.all_items("/api/v1/devices"),
+            await deployment.api.all_items("/api/v1/faults", state="all"),
+            await deployment.api.all_items("/api/v1/work-orders"),
         )
 
     def report(self, duration_s: float, packs: Packs, completeness: Completeness) -> DemoReport:

@@ -13,6 +13,7 @@ from runtime.clock import SystemClock
 from runtime.database import Database, metadata, sqlite_url
 from runtime.event_log import EventLog
 from runtime.settings import BrokerSettings
+from tests.mosquitto import mosquitto_server
 from tests.postgresql import PostgresServer
 
 _POOL_THREADS = ("asyncio_", "ThreadPoolExecutor", "pytest_timeout", "hypothesis")
@@ -56,6 +57,13 @@ async def broker(tmp_path: Path) -> AsyncIterator[BrokerSettings]:
     await server.start()
     yield BrokerSettings(port=server.port)
     await server.stop()
+
+
+@pytest.fixture
+async def mosquitto(tmp_path: Path) -> AsyncIterator[BrokerSettings]:
+    """Debian's mosquitto, a broker that is not ours."""
+    async with mosquitto_server(tmp_path / "mosquitto", free_port()) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")

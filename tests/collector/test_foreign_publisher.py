@@ -1,6 +1,5 @@
 """Packs written by hand and sent with Debian's mosquitto_pub, over Debian's mosquitto and over nats-server."""
 
-import asyncio
 from pathlib import Path
 
 from contracts.topics import Channel, topic
@@ -10,16 +9,7 @@ from runtime.settings import BrokerSettings
 from tests.collector.parts import ATM, BRANCH, NOW_MS, inventory, make_collector, raw_pack
 from tests.collector.test_intake import running, until
 from tests.collector.test_reception import BAD_RECORDS, COUNT, WHOLE
-
-
-async def mosquitto_pub(settings: BrokerSettings, name: str, payload: bytes) -> None:
-    sender = await asyncio.create_subprocess_exec(
-        "mosquitto_pub", "-h", settings.host, "-p", str(settings.port), "-q", "1", "-t", name, "-s",
-        stdin=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    async with asyncio.timeout(10):
-        await sender.communicate(payload)
-    assert sender.returncode == 0
+from tests.mosquitto import mosquitto_pub
 
 
 async def test_over_mosquitto_hand_written_packs_are_stored_and_malformed_ones_kept_with_their_reason(

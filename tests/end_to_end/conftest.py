@@ -43,7 +43,7 @@ class Trial:
         for device_id, panel in self.panels().items():
             stored = [
                 event["text"]
-                for event in await deployment.all_items(f"/api/v1/devices/{device_id}/events")
+                for event in await deployment.api.all_items(f"/api/v1/devices/{device_id}/events")
                 if event["path"] == "panel/event"
             ]
             assert len(stored) >= len(panel.acknowledged) > 0, f"{device_id}: answered events are missing"
