@@ -251,7 +251,7 @@ async def test_the_services_open_and_verify_by_themselves(database: Database) ->
             await log.append(connection, FaultEventType.RAISED, "fault/1", fault(1, wait_s=1))
         await log.announce()
         clock.advance(2000)
-        while not (orders := await maintenance.work_orders.list()):  # noqa: ASYNC110  (the event is in the database)
+        while not (orders := await maintenance.work_orders.list()):
             await asyncio.sleep(0.02)
         for task in tasks:
             task.cancel()
