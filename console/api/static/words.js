@@ -1,11 +1,12 @@
-// Every word the page shows, in both languages. A text with a value in it is one sentence with a {name}, never joined parts.
+// Every word the page shows, in both languages. A text with a value in it is one sentence with a {name}, never joined parts;
+// {name:one|more} chooses by the number.
 
 const EN = {
   "strip.label": "Faults not acknowledged, by severity",
   "strip.unacknowledged": "not acknowledged",
   "language.label": "Language",
   "devices.title": "Devices by branch",
-  "devices.note": "devices {devices}, branches {branches}",
+  "devices.note": "{devices} {devices:device|devices}, {branches} {branches:branch|branches}",
   "devices.empty": "No devices yet",
   "devices.empty_why": "A device appears when its branch's gateway connects and announces it.",
   "faults.title": "Faults",
@@ -152,7 +153,10 @@ export function template(key) {
 
 /** The text of a key with its values filled in. */
 export function word(key, values = {}) {
-  return template(key).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+  return template(key).replace(/\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g, (_, name, one, more) => {
+    if (more === undefined) return String(values[name]);
+    return Number(values[name]) === 1 ? one : more;
+  });
 }
 
 export function hasWord(key) {
