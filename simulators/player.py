@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from contracts.errors import ConfigurationError
 from runtime.clock import Clock
 from runtime.logs import get_logger
 from simulators.branch import SimulatedBranch
@@ -38,17 +39,19 @@ class Player:
         """Check that every failure exists before anything breaks.
 
         Raises:
-            ValueError: a step names a device or failure that its branch does not have.
+            ConfigurationError: a step names a device or failure that its branch does not have.
         """
         for step in self.scenario.steps:
             if step.device is None or step.inject is None:
                 continue
             devices = self.branch_of(step).devices
             if step.device not in devices:
-                raise ValueError(f"step {step.name}: no device {step.device!r}; there are {', '.join(devices)}")
+                raise ConfigurationError(f"step {step.name}: no device {step.device!r}; there are {', '.join(devices)}")
             failures = devices[step.device].failures
             if step.inject not in failures:
-                raise ValueError(f"step {step.name}: no failure {step.inject!r}; there are {', '.join(failures)}")
+                raise ConfigurationError(
+                    f"step {step.name}: no failure {step.inject!r}; there are {', '.join(failures)}"
+                )
 
     async def run(self) -> None:
         """Play all steps, then wait to be cancelled."""

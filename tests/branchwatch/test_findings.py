@@ -1,0 +1,103 @@
+"""The demonstration's verdict: it must be able to say no."""
+
+from datetime import time
+from typing import Any
+
+from branchwatch.demo_report import Packs, Percentiles, ReadingCounts
+from branchwatch.deployment import Completeness
+from branchwatch.findings import Findings
+from runtime.clock import ManualClock
+from simulators.branch import SimulatedBranch
+from simulators.player import Player
+from simulators.scenario import Expected, Scenario, Step
+from simulators.world import World
+
+BEGAN_MS = 1_795_000_000_000
+
+JAM = Step(
+    name="jam", at_s=1, branch=1, device="atm-01", inject="note_jam", technician=True,
+    expect=Expected(rule="atm.cdm.jam", closed=True),
+)  # fmt: skip
+SCENARIO = Scenario(
+    name="trial", title_en="t", title_zh="试", begin_at=time(10), pace=1, needs_s=10, steps=(JAM,)
+)  # fmt: skip
+
+
+def fault(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": 1, "rule_id": "atm.cdm.jam", "device_id": "BR0001/atm-01", "component": "cdm", "family": "jam",
+        "raised_at_ms": BEGAN_MS + 40, "observed_at_ms": BEGAN_MS, "cleared_at_ms": None, **changes,
+    }  # fmt: skip
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return {
+        "number": "WO-000001", "device_id": "BR0001/atm-01", "component": "cdm", "family": "jam", "state": "closed",
+        **changes,
+    }  # fmt: skip
+
+
+def unmet(
+    faults: list[dict[str, Any]],
+    orders: list[dict[str, Any]],
+    *,
+    happened: bool = True,
+    packs: Packs | None = None,
+    readings: ReadingCounts | None = None,
+) -> set[str]:
+    player = Player(SCENARIO, [SimulatedBranch("BR0001", World(), ("127.0.0.1", 1))], None, ManualClock(BEGAN_MS))
+    if happened:
+        player.happened["jam"] = BEGAN_MS
+    report = Findings(player, [], faults, orders).report(
+        10,
+        packs or Packs(sent=5, committed=5, duplicates_dropped=0, holes_open=0),
+        Completeness(readings or ReadingCounts(produced=9, stored=9, lost=0, doubled=0), Percentiles(p50=1.0, p99=2.0)),
+    )
+    names = {item.name for item in report.expectations if not item.met}
+    assert report.ok == (not names)
+    return names - {"at least 5 rules raise faults"}
+
+
+def test_a_repaired_and_verified_failure_meets_what_was_expected() -> None:
+    assert unmet([fault()], [order()]) == set()
+
+
+def test_a_failure_that_raises_nothing_is_found() -> None:
+    assert unmet([], []) == {"jam: fault"}
+
+
+def test_a_step_that_never_happened_is_found() -> None:
+    assert unmet([fault()], [order()], happened=False) == {"jam: happens"}
+
+
+def test_a_fault_from_before_the_step_does_not_count() -> None:
+    assert "jam: fault" in unmet([fault(raised_at_ms=BEGAN_MS - 1)], [order()])
+
+
+def test_a_fault_without_its_order_is_found() -> None:
+    assert unmet([fault()], [order(family="cash")]) == {"jam: work order", "jam: closed after verification"}
+
+
+def test_an_order_that_is_not_closed_is_found() -> None:
+    assert unmet([fault()], [order(state="verifying")]) == {"jam: closed after verification"}
+
+
+def test_a_false_alarm_is_found() -> None:
+    assert unmet([fault(), fault(id=2, device_id="BR0001/atm-02")], [order()]) == {"no fault without a cause"}
+
+
+def test_a_missing_pack_or_an_open_hole_is_found() -> None:
+    for packs in (
+        Packs(sent=5, committed=4, duplicates_dropped=0, holes_open=0),
+        Packs(sent=5, committed=5, duplicates_dropped=0, holes_open=1),
+    ):
+        assert unmet([fault()], [order()], packs=packs) == {"every pack is committed"}
+
+
+def test_lost_doubled_and_surplus_readings_are_found() -> None:
+    for readings in (
+        ReadingCounts(produced=9, stored=8, lost=1, doubled=0),
+        ReadingCounts(produced=9, stored=9, lost=0, doubled=1),
+        ReadingCounts(produced=9, stored=10, lost=0, doubled=0),
+    ):
+        assert unmet([fault()], [order()], readings=readings) == {"every reading is stored once"}

@@ -1,0 +1,58 @@
+"""Scenarios as files."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import ConfigurationError
+from rules.files import load_rules
+from runtime.clock import SystemClock
+from simulators.branch import SimulatedBranch
+from simulators.player import Player
+from simulators.scenario import load_scenario, scenario_names
+from simulators.world import World
+
+
+@pytest.mark.parametrize("name", scenario_names())
+async def test_every_included_scenario_can_be_played_on_one_branch_and_on_five(name: str) -> None:
+    scenario = load_scenario(name)
+    for count in (1, 5):
+        branches = [SimulatedBranch(f"BR{number:04d}", World(), ("127.0.0.1", 1)) for number in range(count)]
+        await Player(scenario, branches, None, SystemClock()).start()
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_rule_a_scenario_speaks_of_exists(name: str) -> None:
+    scenario = load_scenario(name)
+    known = {rule.id for rule in load_rules()}
+    assert {step.expect.rule for step in scenario.steps} | set(scenario.rules) <= known
+
+
+HEAD = "{name: x, title_en: x, title_zh: x, begin_at: '10:00', pace: 1, needs_s: 10, steps: [%s]}"
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("{name: a, at_s: 1, branch: 1, expect: {rule: r.x}}", "steps.0: .*either inject .* or cut_line_s"),
+        ("{name: a, at_s: 1, branch: 1, inject: jam, expect: {rule: r.x}}", "inject and device belong together"),
+        ("{name: a, at_s: 11, branch: 1, cut_line_s: 5, expect: {rule: r.x}}", "at 11 s is not within needs_s"),
+        ("{name: a, at_s: 1, branch: 0, cut_line_s: 5, expect: {rule: r.x}}", "steps.0.branch: .*greater than"),
+        ("{name: a, at_s: 1, branch: 1, cut_line_s: 5}", "steps.0.expect: Field required"),
+    ],
+)
+def test_a_senseless_step_is_named_with_its_place(step: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(HEAD % step)
+    with pytest.raises(ConfigurationError, match=said):
+        load_scenario(str(path))
+
+
+async def test_a_failure_a_device_does_not_have_is_refused_before_anything_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(HEAD % "{name: a, at_s: 1, branch: 1, device: atm-01, inject: flood, expect: {rule: r.x}}")
+    player = Player(
+        load_scenario(str(path)), [SimulatedBranch("BR0001", World(), ("127.0.0.1", 1))], None, SystemClock()
+    )
+    with pytest.raises(ConfigurationError, match=r"step a: no failure 'flood'; there are .*note_jam"):
+        await player.start()
