@@ -2,17 +2,16 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
 from runtime.settings import Section
+from runtime.time_zone import parse_time_zone
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
-_OFFSET = re.compile(r"([+-])(\d\d):([0-5]\d)")
 
 
 class Weekday(StrEnum):
@@ -34,30 +33,6 @@ def _time(text: str) -> str:
     if _TIME.fullmatch(text) is None:
         raise ValueError("expected a time of day between 00:00 and 24:00, in quotes")
     return text
-
-
-def parse_zone(text: str) -> tzinfo:
-    """Read a zone: a fixed offset ``+08:00`` or an IANA name.
-
-    Raises:
-        ValueError: neither.
-    """
-    fixed = _OFFSET.fullmatch(text)
-    if fixed is not None:
-        offset = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
-        return timezone(offset if fixed[1] == "+" else -offset)
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("expected an offset such as +08:00 or an IANA zone that this machine knows") from error
-
-
-def _zone(text: str) -> str:
-    parse_zone(text)
-    return text
-
-
-ZoneName = Annotated[str, AfterValidator(_zone)]
 
 
 class OpeningHoursSettings(Section):
@@ -95,7 +70,7 @@ class OpeningHours:
             _minutes(settings.opens),
             _minutes(settings.closes),
             frozenset(_WEEK.index(day) for day in settings.days),
-            parse_zone(zone),
+            parse_time_zone(zone),
         )
 
     def later(self, after_opening_s: float) -> "OpeningHours":

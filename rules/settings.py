@@ -4,9 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from rules.opening_hours import OpeningHoursSettings, ZoneName
+from rules.opening_hours import OpeningHoursSettings
 from rules.overrides import Override
 from runtime.settings import Section
+from runtime.time_zone import TimeZoneName
 
 
 class RulesSettings(Section):
@@ -17,7 +18,7 @@ class RulesSettings(Section):
     )
     overrides: dict[str, Override] = Field(default={}, description="other numbers by rule id")
     opening_hours: OpeningHoursSettings = OpeningHoursSettings()
-    zone: ZoneName = Field(default="+08:00", description="the branches' zone: an offset or an IANA name")
+    zone: TimeZoneName = Field(default="+08:00", description="the branches' zone: an offset or an IANA name")
     tick_s: float = Field(default=0.2, gt=0, le=10, description="how often delays are looked at")
     late_s: float = Field(default=1.0, ge=0, le=60, description="how long a delay waits for readings under way")
     catch_up_s: float = Field(

@@ -9,10 +9,11 @@ from contracts.errors import DependencyUnavailable, DeviceMisbehaved, DeviceRefu
 from gateway.driver import Identity, Observation, Sink
 from gateway.drivers.axis.client import Answer, AxisClient, HttpStatusError, OversizedAnswer
 from gateway.drivers.axis.live_sum import LiveSum, parse_live_sum
-from gateway.drivers.axis.settings import Settings, time_zone
+from gateway.drivers.axis.settings import Settings
 from gateway.drivers.axis.totals import Totals, advance, observe, wait_to_next_s
 from runtime.clock import Clock
 from runtime.logs import get_logger
+from runtime.time_zone import parse_time_zone
 
 _log = get_logger(__name__)
 
@@ -32,7 +33,7 @@ class AxisDriver:
 
     def __init__(self, settings: Settings, clock: Clock, steady_s: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._zone = time_zone(settings.zone)
+        self._zone = parse_time_zone(settings.zone)
         self._clock = clock
         self._steady_s = steady_s
         self._totals: Totals | None = None

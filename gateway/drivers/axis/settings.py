@@ -1,15 +1,11 @@
 """Settings of one sensor."""
 
-import re
-from datetime import timedelta, timezone, tzinfo
 from typing import Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from runtime.settings import Section
-
-_OFFSET = re.compile(r"([+-])([01]\d):([0-5]\d)")
+from runtime.time_zone import TimeZoneName
 
 
 class Settings(Section):
@@ -26,35 +22,12 @@ class Settings(Section):
     failures_to_unreachable: int = Field(
         default=3, ge=1, le=100, description="polls failed in a row after which the sensor counts as unreachable"
     )
-    zone: str = Field(
+    zone: TimeZoneName = Field(
         default="+08:00", description="the sensor's local time: an offset from UTC or a name such as Europe/Lisbon"
     )
-
-    @field_validator("zone")
-    @classmethod
-    def _zone_exists(cls, value: str) -> str:
-        time_zone(value)
-        return value
 
     @model_validator(mode="after")
     def _user_has_password(self) -> Self:
         if (self.username is None) != (self.password is None):
             raise ValueError("username and password belong together: give both or neither")
         return self
-
-
-def time_zone(name: str) -> tzinfo:
-    """Time zone of an offset such as ``+08:00`` or a name of the zone database.
-
-    Raises:
-        ValueError: there is no such zone.
-    """
-    offset = _OFFSET.fullmatch(name)
-    if offset is not None:
-        sign, hours, minutes = offset.groups()
-        size = timedelta(hours=int(hours), minutes=int(minutes))
-        return timezone(-size if sign == "-" else size)
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("expected an offset such as +08:00 or a time zone name such as Asia/Shanghai") from error

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import DeviceMisbehaved
 from gateway.drivers.axis.live_sum import LiveSum, parse_live_sum
-from gateway.drivers.axis.settings import Settings, time_zone
+from gateway.drivers.axis.settings import Settings
 from gateway.drivers.axis.totals import INTERVAL_S, Change, Totals, advance, observe, wait_to_next_s
 
 NOON = datetime(2026, 11, 22, 12, 0, 0)  # noqa: DTZ001
@@ -150,15 +150,6 @@ def test_the_last_poll_of_a_day_is_just_before_midnight() -> None:
     assert wait_to_next_s(NOON, 60) == 60
     assert wait_to_next_s(NOON.replace(hour=23, minute=59, second=30), 60) == 28
     assert wait_to_next_s(NOON.replace(hour=23, minute=59, second=58), 60) == 60
-
-
-def test_time_zones_are_offsets_or_names() -> None:
-    assert NOON.replace(tzinfo=time_zone("+08:00")).utcoffset() == timedelta(hours=8)
-    assert NOON.replace(tzinfo=time_zone("-03:30")).utcoffset() == -timedelta(hours=3, minutes=30)
-    assert NOON.replace(tzinfo=time_zone("Europe/Lisbon")).utcoffset() == timedelta(0)
-    for wrong in ("", "Mars/Base", "8", "+25:00", "../../etc/passwd"):
-        with pytest.raises(ValueError, match="expected an offset"):
-            time_zone(wrong)
 
 
 def test_a_user_needs_a_password() -> None:
