@@ -63,6 +63,12 @@ function loadAll() {
   return Promise.all(Object.keys(parts).map(load));
 }
 
+/** Devices, whose readings no event tells of; what could not be refreshed; and everything while there is no stream. */
+function loadDue() {
+  const due = Object.keys(parts).filter((name) => name === "devices" || parts[name].failed || lostAtMs !== null);
+  return Promise.all(due.map(load));
+}
+
 function showNotice(name) {
   const part = parts[name];
   const notice = document.getElementById(`${name}-notice`);
@@ -188,5 +194,5 @@ follow({
 });
 setInterval(tick, 1000);
 setInterval(applyChanges, APPLY_MS);
-setInterval(() => (lostAtMs === null ? load("devices") : loadAll()), DEVICES_MS);
+setInterval(loadDue, DEVICES_MS);
 setInterval(loadAll, EVERYTHING_MS);
