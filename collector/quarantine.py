@@ -98,7 +98,7 @@ class Held:
         return PackId(self.branch_id, QUARANTINE_BOOT, self.id)
 
 
-QUARANTINE_BOOT = "quarantine"
+QUARANTINE_BOOT = "*quarantine"
 """Stands for a boot identity where records come out of quarantine."""
 
 

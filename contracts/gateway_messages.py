@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from contracts.devices import KINDS
 from contracts.errors import ContractViolation, RefusalCode
-from contracts.identity import GATEWAY_DEVICE, is_branch_id, is_local_device_id
+from contracts.identity import GATEWAY_DEVICE, is_boot_id, is_branch_id, is_local_device_id
 
 
 def _branch_id(value: str) -> str:
@@ -21,6 +21,18 @@ def _local_id(value: str) -> str:
     return value
 
 
+def _boot_id(value: str) -> str:
+    if not is_boot_id(value):
+        raise ValueError("expected 1 to 64 of A-Z a-z 0-9 _ -")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("expected printable characters only")
+    return value
+
+
 def _kind(value: str) -> str:
     if value not in KINDS:
         raise ValueError(f"unknown device kind, expected one of {', '.join(KINDS)}")
@@ -29,6 +41,8 @@ def _kind(value: str) -> str:
 
 BranchId = Annotated[str, AfterValidator(_branch_id)]
 LocalDeviceId = Annotated[str, AfterValidator(_local_id)]
+BootId = Annotated[str, AfterValidator(_boot_id)]
+Text = Annotated[str, AfterValidator(_printable)]
 KindName = Annotated[str, AfterValidator(_kind)]
 
 
@@ -41,12 +55,12 @@ class DeviceEntry(_Message):
 
     id: LocalDeviceId
     kind: KindName
-    driver: str = Field(max_length=64)
-    name: str = Field(default="", max_length=128)
-    maker: str = Field(default="", max_length=128)
-    model: str = Field(default="", max_length=128)
-    serial: str = Field(default="", max_length=128)
-    firmware: str = Field(default="", max_length=128)
+    driver: Text = Field(max_length=64)
+    name: Text = Field(default="", max_length=128)
+    maker: Text = Field(default="", max_length=128)
+    model: Text = Field(default="", max_length=128)
+    serial: Text = Field(default="", max_length=128)
+    firmware: Text = Field(default="", max_length=128)
 
 
 class Inventory(_Message):
@@ -71,15 +85,15 @@ class GatewayStatus(_Message):
     """Whether a gateway is connected; the broker publishes the offline one as the gateway's will."""
 
     online: bool
-    boot: str = Field(min_length=1, max_length=64)
+    boot: BootId
     since: int = Field(ge=0, description="milliseconds since 1970 UTC at which this state began")
-    version: str = Field(default="", max_length=64)
+    version: Text = Field(default="", max_length=64)
 
 
 class ResendRequest(_Message):
     """Packs the collector has not got, as inclusive ranges of seq of one boot identity."""
 
-    boot: str = Field(min_length=1, max_length=64)
+    boot: BootId
     resend: tuple[tuple[int, int], ...]
 
 

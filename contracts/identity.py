@@ -11,12 +11,18 @@ GATEWAY_DEVICE: Final = "gateway"
 """Local id of the gateway among the devices of its branch."""
 
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_BOOT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOCAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def is_branch_id(text: str) -> bool:
     """Tell whether ``text`` can name a branch: ``BR0421``."""
     return _BRANCH.fullmatch(text) is not None
+
+
+def is_boot_id(text: str) -> bool:
+    """Tell whether ``text`` can be a boot identity: 1 to 64 letters, digits, ``_`` and ``-``, such as a UUID."""
+    return _BOOT.fullmatch(text) is not None
 
 
 def is_local_device_id(text: str) -> bool:

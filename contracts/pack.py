@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from contracts import senml
 from contracts.errors import ContractViolation, RefusalCode
-from contracts.identity import GATEWAY_DEVICE
+from contracts.identity import GATEWAY_DEVICE, is_boot_id
 from contracts.readings import Reading
 
 
@@ -90,7 +90,7 @@ def split_pack(records: Sequence[senml.Resolved], branch_id: str) -> tuple[Heade
     Raises:
         ContractViolation: ``wrong_branch`` or ``missing_header``.
     """
-    first = records[0].name.split("/")
+    first = records[0].name.split("/") if records else []
     if len(first) == 3 and first[1] == GATEWAY_DEVICE and first[0] != branch_id:
         raise ContractViolation(RefusalCode.WRONG_BRANCH, f"pack of {first[0]} on the topic of {branch_id}", 0)
     values = []
@@ -101,8 +101,10 @@ def split_pack(records: Sequence[senml.Resolved], branch_id: str) -> tuple[Heade
             raise ContractViolation(RefusalCode.MISSING_HEADER, f"expected {expected} with {kind}", index)
         values.append(records[index].value)
     boot, seq, sent_at_s = values
-    if not isinstance(boot, str) or not 0 < len(boot) <= 64:
-        raise ContractViolation(RefusalCode.MISSING_HEADER, "boot: expected 1 to 64 characters", 0)
+    if not isinstance(boot, str) or not is_boot_id(boot):
+        raise ContractViolation(
+            RefusalCode.MISSING_HEADER, f"boot {boot!r:.80}: expected 1 to 64 of A-Z a-z 0-9 _ -", 0
+        )
     if not isinstance(seq, float) or seq < 1 or seq != int(seq) or seq >= 2**53:
         raise ContractViolation(RefusalCode.MISSING_HEADER, f"seq {seq!r}: expected a whole number from 1", 1)
     if not isinstance(sent_at_s, float) or not senml.ABSOLUTE_FROM_S <= sent_at_s < 2**40:

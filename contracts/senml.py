@@ -69,6 +69,7 @@ class Resolved(msgspec.Struct, frozen=True, gc=False):
     index: int
 
 
+_NOTHING = Record()
 _decoder = msgspec.json.Decoder(list[Record])
 _encoder = msgspec.json.Encoder()
 
@@ -157,7 +158,7 @@ def resolve(records: Iterable[Record], now_s: float | None = None) -> list[Resol
             was stored on its way has no "now".
 
     Returns:
-        The resolved records in pack order.
+        The resolved records in pack order; records with base fields alone give none.
 
     Raises:
         ContractViolation: ``unsupported_version``, ``bad_name``, ``value_count``, ``bad_value``, ``relative_time`` or
@@ -168,6 +169,8 @@ def resolve(records: Iterable[Record], now_s: float | None = None) -> list[Resol
     out: list[Resolved] = []
     for index, record in enumerate(records):
         base.take(record, index)
+        if _has_base_fields_only(record):
+            continue
         name = base.name + record.n if record.n is not None else base.name
         if name not in checked:
             if _NAME.fullmatch(name) is None:
@@ -184,6 +187,12 @@ def resolve(records: Iterable[Record], now_s: float | None = None) -> list[Resol
         time_s = _time(base.time + (record.t or 0.0), now_s, index)
         out.append(Resolved(name, time_s, record.u or base.unit, value, total, record.ut, index))
     return out
+
+
+def _has_base_fields_only(record: Record) -> bool:
+    """Such a record sets the base for those after it and stands for no reading (RFC 8428, section 5.1.7)."""
+    own = (record.n, record.u, record.v, record.vs, record.vb, record.vd, record.s, record.t, record.ut)
+    return record != _NOTHING and all(value is None for value in own)
 
 
 def _time(time_s: float, now_s: float | None, index: int) -> float:

@@ -55,14 +55,18 @@ class EmbeddedBroker:
         directory: kept between runs.
         host: address to listen on.
         port: MQTT port.
+        ack_wait_s: seconds after which an unacknowledged message is sent again.
     """
 
     name = "embedded broker"
 
-    def __init__(self, directory: Path, host: str = "127.0.0.1", port: int = 1883) -> None:
+    def __init__(
+        self, directory: Path, host: str = "127.0.0.1", port: int = 1883, *, ack_wait_s: int = ACK_WAIT_S
+    ) -> None:
         self._directory = directory
         self._host = host
         self.port = port
+        self._ack_wait_s = ack_wait_s
         self._process: asyncio.subprocess.Process | None = None
         self._backoff = Backoff(first_s=0.2, most_s=5.0)
 
@@ -85,7 +89,7 @@ class EmbeddedBroker:
                 host=self._host,
                 port=self.port,
                 store=(self._directory / "store").resolve().as_posix(),
-                ack_wait_s=ACK_WAIT_S,
+                ack_wait_s=self._ack_wait_s,
                 max_ack_pending=MAX_ACK_PENDING,
             )
         )

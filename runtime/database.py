@@ -43,7 +43,7 @@ class Database:
         try:
             parsed = make_url(url)
         except SQLAlchemyError as error:
-            raise ConfigurationError(f"ops_database.url = {url!r}: not a database URL") from error
+            raise ConfigurationError("ops_database.url: not a database URL; expected postgresql+asyncpg://user:password@host/name") from error
         if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
                 f"ops_database.url: backend {parsed.get_backend_name()!r}, expected sqlite+aiosqlite or postgresql+asyncpg"

@@ -5,23 +5,29 @@ exception there would end the thread.
 """
 
 import asyncio
+import contextlib
 import functools
+import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
-from contracts.errors import DependencyUnavailable
+from contracts.errors import ConfigurationError, DependencyUnavailable
 from runtime.logs import get_logger
 from runtime.settings import BrokerSettings
 
 _log = get_logger(__name__)
 
 KEEPALIVE_S = 20
+
+_FLUSH_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,15 @@ def _never_raise(callback: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
+def _trust(client: paho.Client, authority: Path) -> None:
+    try:
+        client.tls_set(ca_certs=str(authority))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"broker.tls_ca = {str(authority)!r}: cannot be used: {error}; give a PEM file with the authority's certificate"
+        ) from error
+
+
 class MqttClient:
     """One MQTT 3.1.1 connection that comes back by itself.
 
@@ -67,6 +82,9 @@ class MqttClient:
         subscriptions: topic filters, subscribed with QoS 1 at every connect.
         inbox_limit: messages held here at most; more are left unacknowledged and asked for again once these are done.
         reconnect_s: shortest and longest wait in seconds between tries to connect.
+
+    Raises:
+        ConfigurationError: the certificate authority file cannot be used.
     """
 
     def __init__(
@@ -97,9 +115,10 @@ class MqttClient:
         client.reconnect_delay_set(*reconnect_s)
         client.max_inflight_messages_set(1000)
         if settings.username is not None:
-            client.username_pw_set(settings.username, settings.password)
+            password = settings.password
+            client.username_pw_set(settings.username, None if password is None else password.get_secret_value())
         if settings.tls_ca is not None:
-            client.tls_set(ca_certs=str(settings.tls_ca))
+            _trust(client, settings.tls_ca)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.on_connect = _never_raise(self._on_connect)
@@ -176,11 +195,22 @@ class MqttClient:
             if self._overflowed:
                 self._overflowed = False
                 _log.warning("inbox drained after overflow; reconnecting for what was left at the broker")
-                await asyncio.to_thread(self._client.reconnect)
+                await self._drop_connection()
             self._arrived.clear()
             if not self._inbox:
                 await self._arrived.wait()
         return [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
+
+    async def _drop_connection(self) -> None:
+        """Let the broker end the connection once it has read our acknowledgements; paho's thread makes a new one."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FLUSH_S):
+                while self._client.want_write():  # noqa: ASYNC110  (paho has no event for it)
+                    await asyncio.sleep(0.01)
+        connection = self._client.socket()
+        if isinstance(connection, socket.socket):
+            with contextlib.suppress(OSError):  # it died by itself meanwhile
+                connection.shutdown(socket.SHUT_WR)
 
     def waiting(self) -> int:
         """Messages received and not yet taken."""

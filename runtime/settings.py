@@ -1,13 +1,17 @@
 """Settings: one YAML file a process plus environment variables ``BRANCHWATCH_…``, with errors an operator can act on."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.errors import ConfigurationError
+
+_SECRET = re.compile(r"password|secret|token|url$")
+"""Keys whose values do not belong into a log; a database URL holds a password."""
 
 
 class Section(BaseModel):
@@ -22,7 +26,7 @@ class BrokerSettings(Section):
     host: str = Field(default="127.0.0.1", description="name or address of the broker")
     port: int = Field(default=1883, ge=1, le=65535, description="its MQTT port")
     username: str | None = Field(default=None, description="user at the broker")
-    password: str | None = Field(default=None, description="that user's password; better in the environment")
+    password: SecretStr | None = Field(default=None, description="that user's password; better in the environment")
     tls_ca: Path | None = Field(default=None, description="certificate authority file; switches TLS on")
 
 
@@ -112,13 +116,18 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def _shown(key: str, value: Any) -> str:
+    """A value for an error message; a secret is never shown, whatever is wrong with it."""
+    return "(not shown)" if _SECRET.search(key) else f"{value!r:.200}"
+
+
 def describe(error: ValidationError, source: str) -> str:
     """Write each problem of a validation as one line: where, key, value, what is allowed."""
     lines = []
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
         value = problem["input"]
-        shown = "" if isinstance(value, dict) or problem["type"] == "missing" else f" = {value!r}"
+        shown = "" if isinstance(value, dict) or problem["type"] == "missing" else f" = {_shown(key, value)}"
         hint = (
             "unknown key; remove it or correct its spelling" if problem["type"] == "extra_forbidden" else problem["msg"]
         )

@@ -16,7 +16,7 @@ from runtime.settings import BrokerSettings
 from tests.mosquitto import mosquitto_server
 from tests.postgresql import PostgresServer
 
-_POOL_THREADS = ("asyncio_", "ThreadPoolExecutor", "pytest_timeout", "hypothesis")
+_POOL_THREADS = ("asyncio_", "pytest_timeout", "hypothesis")
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +52,8 @@ def free_port() -> int:
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[BrokerSettings]:
-    """A real, empty nats-server."""
-    server = EmbeddedBroker(tmp_path / "broker", port=free_port())
+    """A real, empty nats-server that does not wait long before it sends again."""
+    server = EmbeddedBroker(tmp_path / "broker", port=free_port(), ack_wait_s=2)
     await server.start()
     yield BrokerSettings(port=server.port)
     await server.stop()

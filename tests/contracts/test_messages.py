@@ -62,6 +62,7 @@ def test_an_inventory_reads_and_tolerates_what_later_versions_add() -> None:
         (INVENTORY.replace('"id": "atm-01"', '"id": "gateway"'), "'gateway' is listed twice"),
         (INVENTORY.replace('"id": "gateway"', '"id": "atm-02"'), "the gateway itself is missing"),
         (INVENTORY.replace('"id": "atm-01"', '"id": "a/b"'), "devices.1.id"),
+        (INVENTORY.replace('"later": 1', '"name": "a\\u0000b"'), "devices.1.name: .*printable"),
     ],
 )
 def test_a_bad_inventory_is_refused_with_the_place_and_the_reason(text: str, reason: str) -> None:
@@ -80,5 +81,7 @@ def test_status_and_request_read_back() -> None:
     assert parse_status(status.model_dump_json().encode()) == status
     request = ResendRequest(boot="0a1b", resend=((3, 5), (9, 9)))
     assert ResendRequest.model_validate_json(request.model_dump_json()) == request
+    with pytest.raises(ContractViolation, match=r"boot: .*A-Z"):
+        parse_status(b'{"online": true, "boot": "a\\u0000", "since": 1}')
     with pytest.raises(ContractViolation, match="online"):
         parse_status(b'{"boot": "x", "since": 1}')

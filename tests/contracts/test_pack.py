@@ -63,6 +63,7 @@ def pack_with(**changes: object) -> bytes:
     "changes",
     [
         {"boot": None}, {"seq": None}, {"sent_at": None}, {"boot": ""}, {"boot": "x" * 65}, {"boot": 5},
+        {"boot": "a\x00b"}, {"boot": "*quarantine"},
         {"seq": 0}, {"seq": -1}, {"seq": 1.5}, {"seq": "17"}, {"seq": 2.0**60}, {"sent_at": 5}, {"sent_at": 1e15},
     ],
 )  # fmt: skip
@@ -72,3 +73,7 @@ def test_a_header_that_is_not_whole_is_refused(changes: dict[str, object]) -> No
 
 def test_a_pack_on_another_branchs_topic_is_refused() -> None:
     assert refusal(encode_pack(HEADER, []), branch="BR0001") is RefusalCode.WRONG_BRANCH
+
+
+def test_a_pack_that_only_sets_bases_has_no_header() -> None:
+    assert refusal(b'[{"bn":"BR0421/gateway/"}]') is RefusalCode.MISSING_HEADER

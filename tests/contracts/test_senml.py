@@ -22,7 +22,7 @@ def rows(text: str, now_s: float | None = NOW_S) -> list[tuple[object, ...]]:
     return [(record.name, record.unit, record.value, round(record.time_s, 3)) for record in read(text, now_s)]
 
 
-# Examples of RFC 8428, sections 5.1.1 to 5.1.4.
+# Examples of RFC 8428, section 5.1.
 
 
 def test_rfc_single_data_point() -> None:
@@ -77,6 +77,34 @@ def test_rfc_sum_stands_without_a_value() -> None:
     assert (record.value, record.sum) == (None, 12.5)
 
 
+def test_rfc_resources_of_several_devices_in_one_pack() -> None:
+    got = rows(
+        """[{"bn":"2001:db8::2/","bt":1.320078429e+09,"n":"temperature","u":"Cel","v":25.2},
+            {"n":"humidity","u":"%RH","v":30},
+            {"bn":"2001:db8::1/","n":"temperature","u":"Cel","v":12.3}, {"n":"humidity","u":"%RH","v":67}]""",
+        now_s=None,
+    )
+    assert [(name, unit, value) for name, unit, value, _ in got] == [
+        ("2001:db8::2/temperature", "Cel", 25.2),
+        ("2001:db8::2/humidity", "%RH", 30.0),
+        ("2001:db8::1/temperature", "Cel", 12.3),
+        ("2001:db8::1/humidity", "%RH", 67.0),
+    ]
+    assert {time_s for *_, time_s in got} == {1320078429.0}
+
+
+def test_rfc_a_record_with_base_fields_alone_names_those_after_it() -> None:
+    got = rows(
+        """[{"bn":"urn:dev:ow:10e2073a01080063:"}, {"n":"temp","u":"Cel","v":23.1},
+            {"n":"heat","u":"/","v":1}, {"n":"fan","u":"/","v":0}]"""
+    )
+    assert [(name, value) for name, _, value, _ in got] == [
+        ("urn:dev:ow:10e2073a01080063:temp", 23.1),
+        ("urn:dev:ow:10e2073a01080063:heat", 1.0),
+        ("urn:dev:ow:10e2073a01080063:fan", 0.0),
+    ]
+
+
 def test_base_value_and_base_sum_are_added() -> None:
     first, second = read('[{"bn":"a:","bt":1.4e9,"bv":20,"bs":100,"n":"x","v":0.5,"s":1},{"n":"y","v":1,"s":2}]')
     assert (first.value, first.sum) == (20.5, 101.0)
@@ -96,6 +124,7 @@ def test_labels_nobody_knows_are_ignored() -> None:
         ('[{"n":"a","v":NaN}]', RefusalCode.NOT_JSON, None),
         ('{"n":"a","v":1}', RefusalCode.NOT_AN_ARRAY, None),
         ("[]", RefusalCode.EMPTY_PACK, None),
+        ("[{}]", RefusalCode.BAD_NAME, 0),
         ('[{"n":"a","v":1},17]', RefusalCode.MALFORMED_RECORD, None),
         ('[{"n":"a","v":"1"}]', RefusalCode.MALFORMED_RECORD, None),
         ('[{"n":"a","v":1,"t":"now"}]', RefusalCode.MALFORMED_RECORD, None),

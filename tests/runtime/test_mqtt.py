@@ -1,10 +1,12 @@
 """The MQTT wrapper against a real nats-server."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from contracts.errors import DependencyUnavailable
+from contracts.errors import ConfigurationError, DependencyUnavailable
+from runtime.broker import EmbeddedBroker
 from runtime.mqtt import Message, MqttClient
 from runtime.settings import BrokerSettings
 from tests.conftest import free_port
@@ -29,7 +31,7 @@ async def test_a_message_not_acknowledged_comes_again_to_the_same_session(broker
     await asyncio.wait_for(sender.publish("t/2", b"again"), 10)
     first, _second = await take(listener, 2)
     listener.acknowledge([first])
-    await asyncio.sleep(0.5)  # the acknowledgement is on its way; the broker confirms nothing to wait for
+    await asyncio.wait_for(listener.publish("after", b""), 10)  # the broker has read what was sent before this
     await listener.stop()
 
     again = MqttClient(broker, "listener", clean_session=False, subscriptions=["t/+"])
@@ -76,6 +78,45 @@ async def test_connected_means_subscribed(broker: BrokerSettings) -> None:
         listener.acknowledge(await take(listener, len(topics)))
         await listener.stop()
     await sender.stop()
+
+
+async def test_an_overflow_while_the_broker_is_away_is_made_good_when_it_is_back(tmp_path: Path) -> None:
+    server = EmbeddedBroker(tmp_path, port=free_port(), ack_wait_s=2)
+    await server.start()
+    settings = BrokerSettings(port=server.port)
+    listener = MqttClient(settings, "listener", clean_session=False, subscriptions=["t"], inbox_limit=5)
+    sender = MqttClient(settings, "sender")
+    for client in (listener, sender):
+        client.start()
+        await client.wait_connected(10)
+    for number in range(10):
+        await asyncio.wait_for(sender.publish("t", str(number).encode()), 10)
+    async with asyncio.timeout(10):
+        while listener.waiting() < 5:
+            await asyncio.sleep(0.01)
+    await server.stop()
+    async with asyncio.timeout(10):
+        while listener.connected:
+            await asyncio.sleep(0.01)
+    seen = {message.payload for message in await listener.receive(5)}
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        rest = group.create_task(listener.receive(100))
+        await asyncio.sleep(0)  # it finds the inbox drained, the overflow, and nobody to ask
+        await server.start()
+        messages = await rest
+        while len(seen) < 10:
+            seen.update(message.payload for message in messages)
+            listener.acknowledge(messages)
+            messages = [] if len(seen) == 10 else await listener.receive(100)
+    assert len(seen) == 10
+    await sender.stop()
+    await listener.stop()
+    await server.stop()
+
+
+async def test_a_certificate_authority_that_cannot_be_read_is_a_matter_of_settings(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"broker\.tls_ca = .*nowhere\.pem'"):
+        MqttClient(BrokerSettings(tls_ca=tmp_path / "nowhere.pem"), "client")
 
 
 async def test_nobody_listening_is_said_with_the_address() -> None:

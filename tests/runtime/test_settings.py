@@ -74,3 +74,12 @@ def test_a_file_that_is_not_settings_is_refused(tmp_path: Path, text: str, said:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "nowhere.yaml: cannot be read: No such file" in refusal(tmp_path / "nowhere.yaml")
+
+
+def test_a_secret_is_never_shown(tmp_path: Path) -> None:
+    said = refusal(write(tmp_path, "broker: {password: 90210}\nops: {url: 'x://user:hunter2@host'}"))
+    assert "broker.password = (not shown): " in said
+    assert "90210" not in said
+    assert "hunter2" not in said
+    settings = load_settings(Settings, write(tmp_path, "broker: {password: hunter2}"))
+    assert "hunter2" not in repr(settings)
