@@ -15,7 +15,7 @@ from runtime.event_log import Event, EventLog
 CONSUMER: Final = "maintenance.work_orders"
 """Name under which the position in the event log is kept."""
 
-EVENT_TYPES: Final = (FaultEventType.RAISED, FaultEventType.CLEARED)
+EVENT_TYPES: Final = (FaultEventType.RAISED, FaultEventType.REACTIVATED, FaultEventType.CLEARED)
 
 _SEVERITIES: Final = list(Severity)  # worst first
 
@@ -38,7 +38,9 @@ class FaultIntake:
         if fault.work_order is None:
             return
         open_order = await order_rows.find_open(connection, *key_of(fault))
-        if open_order is not None:
+        if open_order is not None and event.type == FaultEventType.REACTIVATED:
+            await self._came_back(connection, open_order, fault)
+        elif open_order is not None:
             await self._join(connection, open_order, fault)
         elif fault.work_order.wait_s > 0:
             await order_rows.add_request(connection, fault, event.at_ms + round(fault.work_order.wait_s * 1000))
@@ -85,7 +87,7 @@ class FaultIntake:
         await self._event_log.append(connection, WorkOrderEventType.OPENED, subject(order.id), order.event())
 
     async def _join(self, connection: AsyncConnection, order: WorkOrder, fault: FaultEvent) -> None:
-        """Count a further fault of the same device, component and family; one that comes during verification fails it."""
+        """Count a further fault of the same device, component and family."""
         await order_rows.link_fault(connection, fault.fault_id, order.id)
         hold_s = fault.work_order.verify_hold_s if fault.work_order is not None else 0.0
         joined = await order_rows.change(
@@ -99,8 +101,12 @@ class FaultIntake:
         await self._event_log.append(
             connection, WorkOrderEventType.JOINED, subject(order.id), joined.event(note=f"fault {fault.fault_id}")
         )
-        if joined.state is WorkOrderState.VERIFYING:
+        await self._came_back(connection, joined, fault)
+
+    async def _came_back(self, connection: AsyncConnection, order: WorkOrder, fault: FaultEvent) -> None:
+        """A fault that comes, or comes back under its latch, while a repair is being verified fails the verification."""
+        if order.state is WorkOrderState.VERIFYING:
             request = CommandRequest(
                 command=WorkOrderCommand.FAIL_VERIFICATION, note=f"{fault.title_en} came back (fault {fault.fault_id})"
             )
-            await self._work_orders.move(connection, joined, request, automatic=True)
+            await self._work_orders.move(connection, order, request, automatic=True)

@@ -35,6 +35,7 @@ class WorkOrder(BaseModel):
         duplicate_of: the order this one repeats.
         fault_count: faults joined so far.
         verify_hold_s: seconds the faults must stay clear before the order closes.
+        offered_at_ms: when the standing offer was made, ``None`` where none stands.
         verifying_since_ms: when telemetry began to verify.
         opened_at_ms: milliseconds since 1970 UTC.
         changed_at_ms: last change.
@@ -61,6 +62,7 @@ class WorkOrder(BaseModel):
     duplicate_of: int | None
     fault_count: int
     verify_hold_s: float
+    offered_at_ms: int | None
     verifying_since_ms: int | None
     opened_at_ms: int
     changed_at_ms: int

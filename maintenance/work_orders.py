@@ -1,7 +1,7 @@
 """Commands on work orders and the questions people ask about them."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,6 +32,16 @@ class CommandIdReused(DomainError):  # noqa: N818
     """The command id belongs to another command."""
 
     code = "command_id_reused"
+
+
+class TooLateToReopen(DomainError):  # noqa: N818
+    """The order was closed too long ago for a return of the same failure."""
+
+    code = "too_late_to_reopen"
+
+
+REOPEN_WITHIN_MS: Final = 3 * 86_400_000
+"""A failure that returns within three days counts as the same one, as for the first-time-fix rate."""
 
 
 class CommandRequest(BaseModel):
@@ -140,6 +150,7 @@ class WorkOrders:
             RevisionConflict: the order changed since the client saw it.
             CommandIdReused: the id was used for something else.
             OpenOrderExists: reopening would make a second open order of the key.
+            TooLateToReopen: it was closed too long ago.
         """
         async with self._database.write() as connection:
             order = await order_rows.get(connection, order_id, lock=True)
@@ -179,6 +190,7 @@ class WorkOrders:
             "state": state,
             "back_state": remembered_state(order.state, command, order.back_state),
             "pause_reason": request.pause_reason if state is WorkOrderState.PAUSED else None,
+            "offered_at_ms": now_ms if state is WorkOrderState.OFFERED else None,
             "verifying_since_ms": now_ms if state is WorkOrderState.VERIFYING else None,
             "closed_at_ms": None if state in OPEN_STATES else now_ms,
         }
@@ -192,7 +204,7 @@ class WorkOrders:
                 raise DomainError(f"{order.number} cannot be a duplicate of itself")
             values["duplicate_of"] = original.id
         if command is WorkOrderCommand.REOPEN:
-            await self._refuse_second_open(connection, order)
+            await self._refuse_reopening(connection, order, now_ms)
         moved = await order_rows.change(connection, order, now_ms, **values)
         note = " ".join(part for part in (request.reason, request.pause_reason or "", request.note) if part)
         await self._event_log.append(
@@ -201,7 +213,11 @@ class WorkOrders:
         return moved
 
     @staticmethod
-    async def _refuse_second_open(connection: AsyncConnection, order: WorkOrder) -> None:
+    async def _refuse_reopening(connection: AsyncConnection, order: WorkOrder, now_ms: int) -> None:
+        if order.closed_at_ms is not None and now_ms - order.closed_at_ms > REOPEN_WITHIN_MS:
+            raise TooLateToReopen(
+                f"{order.number} was closed more than {REOPEN_WITHIN_MS // 86_400_000} days ago; a new fault opens a new order"
+            )
         other = await order_rows.find_open(connection, order.device_id, order.component, order.family)
         if other is not None:
             raise OpenOrderExists(

@@ -113,14 +113,8 @@ async def in_states(connection: AsyncConnection, states: Collection[WorkOrderSta
 
 
 async def link_fault(connection: AsyncConnection, fault_id: int, order_id: int) -> None:
-    """Join a fault to an order."""
+    """Join a fault to an order. A latched fault that came back after its order ended joins the next one too."""
     await connection.execute(insert(work_order_fault).values(fault_id=fault_id, work_order_id=order_id))
-
-
-async def order_of_fault(connection: AsyncConnection, fault_id: int) -> int | None:
-    """Id of the order a fault joined."""
-    query = select(work_order_fault.c.work_order_id).where(work_order_fault.c.fault_id == fault_id)
-    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def mark_cleared(connection: AsyncConnection, fault_id: int, cleared_at_ms: int) -> None:

@@ -27,6 +27,7 @@ work_order = Table(
     Column("duplicate_of", _BIG_ID, ForeignKey("work_order.id")),
     Column("fault_count", Integer, nullable=False),
     Column("verify_hold_s", Float, nullable=False, comment="how long the faults must stay clear"),
+    Column("offered_at_ms", BigInteger, comment="when the standing offer was made"),
     Column("verifying_since_ms", BigInteger),
     Column("opened_at_ms", BigInteger, nullable=False),
     Column("changed_at_ms", BigInteger, nullable=False),
@@ -51,7 +52,7 @@ work_order_fault = Table(
     "work_order_fault",
     metadata,
     Column("fault_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("work_order_id", _BIG_ID, ForeignKey("work_order.id"), nullable=False, index=True),
+    Column("work_order_id", _BIG_ID, ForeignKey("work_order.id"), primary_key=True, index=True),
     Column("cleared_at_ms", BigInteger, comment="null while the fault stands"),
 )
 

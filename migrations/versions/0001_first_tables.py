@@ -245,6 +245,7 @@ def upgrade() -> None:
         sa.Column("duplicate_of", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("fault_count", sa.Integer(), nullable=False),
         sa.Column("verify_hold_s", sa.Float(), nullable=False, comment="how long the faults must stay clear"),
+        sa.Column("offered_at_ms", sa.BigInteger(), nullable=True, comment="when the standing offer was made"),
         sa.Column("verifying_since_ms", sa.BigInteger(), nullable=True),
         sa.Column("opened_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("changed_at_ms", sa.BigInteger(), nullable=False),
@@ -302,7 +303,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["work_order_id"], ["work_order.id"], name=op.f("fk_work_order_fault_work_order_id_work_order")
         ),
-        sa.PrimaryKeyConstraint("fault_id", name=op.f("pk_work_order_fault")),
+        sa.PrimaryKeyConstraint("fault_id", "work_order_id", name=op.f("pk_work_order_fault")),
     )
     op.create_index(op.f("ix_work_order_fault_work_order_id"), "work_order_fault", ["work_order_id"], unique=False)
 

@@ -12,10 +12,17 @@ from contracts.work_orders import WorkOrderCommand as Command
 from contracts.work_orders import WorkOrderState as State
 from maintenance.app import Maintenance, MaintenanceSettings
 from maintenance.fault_intake import CONSUMER, EVENT_TYPES, FaultIntake
+from maintenance.offers import Offers
 from maintenance.order import OpenOrderExists, WorkOrder
 from maintenance.transitions import CommandNotAllowed
 from maintenance.verification import Verdict, Verification, VerificationBounds, judge
-from maintenance.work_orders import CommandIdReused, CommandRequest, RevisionConflict, WorkOrders
+from maintenance.work_orders import (
+    CommandIdReused,
+    CommandRequest,
+    RevisionConflict,
+    TooLateToReopen,
+    WorkOrders,
+)
 from runtime.clock import ManualClock
 from runtime.database import Database
 from runtime.event_log import Consumer, EventLog
@@ -59,6 +66,7 @@ class House:
         self.orders = WorkOrders(database, self.log, self.clock)
         self.intake = FaultIntake(self.orders, self.log, self.clock)
         self.verification = Verification(self.orders, self.clock, VerificationBounds(longest_wait_ms=1_800_000))
+        self.offers = Offers(self.orders, self.clock, timeout_ms=300_000)
         self.consumer = Consumer(CONSUMER, EVENT_TYPES, self.intake.handle, database, self.log)
 
     async def happens(self, event: FaultEvent, type_: FaultEventType = FaultEventType.RAISED) -> None:
@@ -75,6 +83,7 @@ class House:
         self.clock.advance(round(seconds * 1000))
         async with self.database.write() as connection:
             await self.intake.open_due(connection)
+            await self.offers.step(connection)
             await self.verification.step(connection)
 
     async def only(self) -> WorkOrder:
@@ -170,6 +179,64 @@ async def test_a_fault_that_comes_back_during_verification_sends_the_order_back_
     await house.happens(fault(2))
     order = await house.only()
     assert (order.state, order.fault_count) == (State.ON_SITE, 2)
+
+
+async def test_an_offer_nobody_answers_goes_back_to_the_dispatcher(house: House) -> None:
+    await house.happens(fault(1))
+    await house.do(Command.TRIAGE, Command.OFFER)
+    await house.tick(299)
+    assert (await house.only()).state is State.OFFERED
+    await house.tick(1)
+    order = await house.only()
+    assert (order.state, order.assignee) == (State.TRIAGED, "")
+    assert (await house.orders.history(order.id))[-1].data["note"] == "no answer from li.wei"
+
+
+async def test_an_accepted_offer_does_not_expire(house: House) -> None:
+    await house.happens(fault(1))
+    await house.do(Command.TRIAGE, Command.OFFER, Command.ACCEPT)
+    await house.tick(3600)
+    assert (await house.only()).state is State.ACCEPTED
+
+
+async def test_a_latched_fault_that_comes_back_after_its_order_ended_opens_another(house: House) -> None:
+    await house.happens(fault(1))
+    await house.repair()
+    await house.tick(1)
+    await house.do(Command.OVERRIDE_VERIFICATION)
+    await house.happens(fault(1), FaultEventType.REACTIVATED)
+    newer, older = await house.orders.list()
+    assert (newer.state, older.state) == (State.NEW, State.CLOSED)
+    assert await house.orders.faults(newer.id) == [1]
+
+
+async def test_a_latched_fault_that_comes_back_counts_once_in_its_open_order(house: House) -> None:
+    await house.happens(fault(1))
+    await house.happens(fault(1), FaultEventType.REACTIVATED)
+    assert (await house.only()).fault_count == 1
+
+
+async def test_a_latched_fault_that_comes_back_during_verification_fails_it(house: House) -> None:
+    await house.happens(fault(1))
+    await house.repair()
+    await house.tick(1)
+    await house.happens(fault(1), FaultEventType.REACTIVATED)
+    assert (await house.only()).state is State.ON_SITE
+
+
+async def test_an_order_is_reopened_within_three_days_only(house: House) -> None:
+    await house.happens(fault(1))
+    await house.repair()
+    await house.tick(1)
+    await house.clears(fault(1))
+    await house.tick(HOLD_S)
+    house.clock.advance(3 * 86_400_000)
+    assert (await house.do(Command.REOPEN)).state is State.TRIAGED
+    await house.do(Command.FIX_REMOTELY)
+    await house.tick(HOLD_S)
+    house.clock.advance(3 * 86_400_000 + 1)
+    with pytest.raises(TooLateToReopen, match="WO-000001 was closed more than 3 days ago"):
+        await house.do(Command.REOPEN)
 
 
 async def test_a_command_sent_twice_has_one_effect(house: House) -> None:
