@@ -1,6 +1,6 @@
 """The small messages between gateway and collector: inventory, status and resend request (JSON)."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -90,11 +90,27 @@ class GatewayStatus(_Message):
     version: Text = Field(default="", max_length=64)
 
 
+REQUEST_RANGES_LIMIT: Final = 1000
+"""Ranges in one request; the collector asks for a tenth of it at a time."""
+
+Seq = Annotated[int, Field(ge=1, lt=2**53)]
+
+
+def _range(value: tuple[int, int]) -> tuple[int, int]:
+    first, last = value
+    if first > last:
+        raise ValueError(f"range {first} to {last}: expected the first seq not to be above the last")
+    return value
+
+
 class ResendRequest(_Message):
-    """Packs the collector has not got, as inclusive ranges of seq of one boot identity."""
+    """Packs the collector has not got, as inclusive ranges of seq of one boot identity.
+
+    The bounds are part of the contract: what a gateway takes from the network goes into its database.
+    """
 
     boot: BootId
-    resend: tuple[tuple[int, int], ...]
+    resend: tuple[Annotated[tuple[Seq, Seq], AfterValidator(_range)], ...] = Field(max_length=REQUEST_RANGES_LIMIT)
 
 
 def parse_inventory(payload: bytes, branch_id: str) -> Inventory:

@@ -22,6 +22,10 @@ _RANGES_LIMIT: Final = 1000
 """Ranges waiting to be sent again; the collector asks again for what is left out."""
 
 
+_REQUEST_BYTES_LIMIT: Final = 64 * 1024
+"""A request with all the ranges the contract allows stays below 40 KB."""
+
+
 class Backlog:
     """Gives older packs oldest first, at a bounded rate, backlog and requests in turn.
 
@@ -53,13 +57,16 @@ class Backlog:
         Returns:
             Whether it could be read. One for another boot identity is read and concerns nothing that is here.
         """
+        if len(payload) > _REQUEST_BYTES_LIMIT:
+            _log.warning("resend request ignored: too long", bytes=len(payload), most=_REQUEST_BYTES_LIMIT)
+            return False
         try:
             request = ResendRequest.model_validate_json(payload)
         except ValidationError as error:
-            _log.warning("resend request cannot be read", error=str(error.errors(include_url=False)[0]["msg"]))
+            _log.warning("resend request ignored", error=str(error.errors(include_url=False)[0]["msg"]))
             return False
         if request.boot == boot:
-            self._ranges.extend((first, last) for first, last in request.resend if 1 <= first <= last)
+            self._ranges.extend(request.resend)
             self._work.set()
         return True
 

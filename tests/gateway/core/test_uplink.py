@@ -37,9 +37,10 @@ async def running(
     outbox: Outbox,
     settings: UplinkSettings = QUICK,
     snapshot: Callable[[], Awaitable[None]] = snapshot_of_nothing,
+    metrics: GatewayMetrics | None = None,
 ) -> AsyncIterator[Uplink]:
     """An uplink in its orderly life: started, run, cancelled, stopped."""
-    metrics = GatewayMetrics(CollectorRegistry())
+    metrics = metrics or GatewayMetrics(CollectorRegistry())
     uplink = Uplink(
         BRANCH,
         "0.1.0",
@@ -181,7 +182,7 @@ async def test_packs_asked_for_are_sent_again_and_those_no_longer_kept_are_count
                 await listener.until(partial(has_packs, listener, number + 1))
             await until(lambda: nothing_pending(outbox))
             await outbox._submit(outbox._file._delete, "seq = 2", (), None)
-            request = ResendRequest(boot=outbox.boot, resend=((1, 3), (5, 5), (7, 99), (4, 2)))
+            request = ResendRequest(boot=outbox.boot, resend=((1, 3), (5, 5), (7, 99)))
             other = ResendRequest(boot="another", resend=((6, 6),))
             for payload in (b"{nonsense", other.model_dump_json().encode(), request.model_dump_json().encode()):
                 await listener.client.publish(topic(BRANCH, Channel.REQUEST), payload)
@@ -195,6 +196,45 @@ async def test_packs_asked_for_are_sent_again_and_those_no_longer_kept_are_count
         assert again.header.pack_id == first.header.pack_id
         assert again.header.sent_at_ms >= first.header.sent_at_ms
     assert (await outbox.statistics()).unavailable_packs == 1
+
+
+HOSTILE = {
+    "beyond what a database counts": '{"boot": "%s", "resend": [[1e30, 1e30]]}',
+    "whole numbers beyond what a database counts": '{"boot": "%s", "resend": [[1' + "0" * 30 + ", 1" + "0" * 31 + "]]}",
+    "digits without end": '{"boot": "%s", "resend": [[1, ' + "9" * 5000 + "]]}",
+    "below one": '{"boot": "%s", "resend": [[0, 5]]}',
+    "far below one": '{"boot": "%s", "resend": [[-1' + "0" * 30 + ", 5]]}",
+    "backwards": '{"boot": "%s", "resend": [[4, 2]]}',
+    "more ranges than anybody needs": '{"boot": "%s", "resend": [' + ",".join(["[1, 1]"] * 1001) + "]}",
+    "more bytes than anybody needs": '{"boot": "%s", "resend": [], "padding": "' + "x" * 1_000_000 + '"}',
+    "nested without end": "[" * 60_000,
+    "not text": b"\xff\xfe\x00",
+    "nothing": "",
+    "a number": "17",
+    "no ranges": '{"boot": "%s"}',
+    "a lone surrogate": '{"boot": "\\ud800", "resend": [[1, 1]]}',
+}
+
+
+async def test_no_request_from_the_network_ends_the_session_and_each_bad_one_is_counted(
+    broker: BrokerSettings, outbox: Outbox
+) -> None:
+    metrics = GatewayMetrics(CollectorRegistry())
+    async with Listener(broker) as listener, running(broker, outbox, metrics=metrics) as uplink:
+        await until(lambda: uplink.is_connected)
+        await outbox.store([reading(1)], urgent=True)
+        await listener.until(partial(has_packs, listener, 1))
+        await until(lambda: nothing_pending(outbox))
+        for payload in HOSTILE.values():
+            said = payload if isinstance(payload, bytes) else payload.replace("%s", outbox.boot).encode()
+            await listener.client.publish(topic(BRANCH, Channel.REQUEST), said)
+        widest = ResendRequest(boot=outbox.boot, resend=((1, 2**53 - 1),))
+        await listener.client.publish(topic(BRANCH, Channel.REQUEST), widest.model_dump_json().encode())
+        await listener.until(partial(has_packs, listener, 2))
+        assert listener.seqs() == [1, 1]
+        counted = metrics.registry.get_sample_value("branchwatch_gateway_bad_requests_total", {"branch": BRANCH})
+        assert counted == len(HOSTILE)
+        assert uplink.sessions == 1
 
 
 async def resent(outbox: Outbox, packs: int) -> bool:
