@@ -75,6 +75,8 @@ def demo(
     """
     if report is not None and duration is None:
         raise click.UsageError("--report needs --duration: a demonstration without an end has no report")
+    if report is not None and not report.resolve().parent.is_dir():
+        raise click.BadParameter(f"directory {report.resolve().parent} does not exist", param_hint="--report")
     configure_logs(LogSettings(level="info"))
     loaded = _checked(lambda: load_scenario(scenario))
     if duration is not None and duration < loaded.needs_s:

@@ -48,7 +48,7 @@ class Percentiles(BaseModel):
 
 
 class Latencies(BaseModel):
-    """From the device's change to the store and to the fault; rules with a delay are left out of the latter."""
+    """From the gateway's observation to the store and to the fault; rules with a delay are left out of the latter."""
 
     device_to_store: Percentiles
     device_to_fault: Percentiles

@@ -8,7 +8,7 @@ from collector.app import Collector
 from collector.settings import CollectorSettings
 from console.app import Console, Watched
 from console.settings import ConsoleSettings
-from contracts.errors import DependencyUnavailable
+from contracts.errors import ConfigurationError, DependencyUnavailable
 from maintenance.app import Maintenance, MaintenanceSettings
 from rules.app import Rules
 from rules.settings import RulesSettings
@@ -37,9 +37,14 @@ def open_database(settings: ServerSettings) -> Database:
     """The ops database of a server: PostgreSQL by its URL, else a file in the data directory.
 
     Raises:
-        ConfigurationError: the URL is not one of a database we can use.
+        ConfigurationError: the URL is not one of a database we can use, or the data directory cannot be made.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_dir = {str(settings.data_dir)!r}: cannot be made: {error.strerror}; name a directory this user may write"
+        ) from error
     return Database(settings.ops_database.url or sqlite_url(settings.data_dir / "ops.db"))
 
 

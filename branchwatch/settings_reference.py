@@ -11,7 +11,9 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from branchwatch.server import ServerSettings
 from gateway.drivers.registry import DRIVERS
+from gateway.reporting import ReportingSettings
 from gateway.settings import DeviceSettings, GatewaySettings
+from rules.overrides import Override
 
 _HEAD: Final = """\
 # Settings
@@ -34,6 +36,8 @@ def page() -> str:
         _section("Gateway", "`branchwatch gateway FILE`. `branch_id` has to be given.", GatewaySettings),
         _section("A device", "Items of `devices` in a gateway's file.", DeviceSettings),
     ]
+    parts.append(_section("Rule overrides", "Values of `rules.overrides`, by rule id.", Override))
+    parts.append(_section("Reporting", "Values of `reporting`, by signal path.", ReportingSettings))
     for name, driver in DRIVERS.items():
         kinds = ", ".join(f"`{kind}`" for kind in sorted(driver.kinds))
         parts.append(_section(f"Connection: {name}", f"`connection` of a device of kind {kinds}.", driver.settings))

@@ -15,15 +15,15 @@ from simulators.scenario import Scenario
 from simulators.world import CHINA, World
 
 DEVICE_NAMES: Final = {
-    "atm": ("ATM", "自动柜员机"),
-    "alarm_panel": ("Alarm panel", "报警主机"),
-    "footfall_sensor": ("Footfall sensor", "客流计"),
+    "atm": "ATM 自动柜员机",
+    "alarm_panel": "Alarm panel 报警主机",
+    "footfall_sensor": "Footfall sensor 客流计",
 }
 
 
 def make_branches(count: int, scenario: Scenario, broker: tuple[str, int], seed: int) -> list[SimulatedBranch]:
     """Branches ``BR0001`` … of one world whose day begins as the scenario says."""
-    world = World(seed=seed, pace=scenario.pace, begin_at=scenario.begins_at(datetime.now(CHINA)))
+    world = World(seed=seed, pace=scenario.pace, begin_at=scenario.begins_at(datetime.now(CHINA)), day_s=scenario.day_s)
     return [SimulatedBranch(f"BR{number:04d}", world, broker) for number in range(1, count + 1)]
 
 
@@ -54,7 +54,7 @@ def gateway_document(branch: SimulatedBranch, scenario: Scenario, data_dir: Path
             {
                 "id": address.local_id,
                 "kind": address.kind,
-                "name": f"{DEVICE_NAMES[address.kind][0]} {address.local_id[-2:]}",
+                "name": f"{DEVICE_NAMES[address.kind]} {address.local_id[-2:]}",
                 "connection": _connection(address, scenario.poll_s),
             }
             for address in branch.addresses

@@ -15,7 +15,7 @@ from simulators.line import Line
 from simulators.world import World
 
 ATMS = 2
-"""ATMs of a simulated branch, a small one of tier T3. Source: the design's branch layout, assumed."""
+"""ATMs of a simulated branch: a small one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class Scenario(_Part):
         title_en: what it shows.
         title_zh: the same in Chinese.
         begin_at: local time of day at which the simulated day begins.
+        end_at: local time of day at which the next simulated day begins, so that there is no night; ``None`` for nights.
         pace: how much faster than real people visit and withdraw.
         needs_s: shortest duration in which everything expected can come about.
         rules: overrides of rule parameters, so that delays of minutes fit into it.
@@ -91,6 +92,7 @@ class Scenario(_Part):
     title_en: str
     title_zh: str
     begin_at: time
+    end_at: time | None = None
     pace: float = Field(gt=0)
     needs_s: float = Field(gt=0)
     rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -101,10 +103,20 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _ends_in_time(self) -> Self:
+        if self.day_s is not None and self.day_s <= 0:
+            raise ValueError(f"end_at {self.end_at} is not after begin_at {self.begin_at}")
         for step in self.steps:
             if step.at_s >= self.needs_s:
                 raise ValueError(f"step {step.name} at {step.at_s:g} s is not within needs_s = {self.needs_s:g} s")
         return self
+
+    @property
+    def day_s(self) -> float | None:
+        """Seconds from ``begin_at`` to ``end_at``."""
+        if self.end_at is None:
+            return None
+        hours, minutes = self.end_at.hour - self.begin_at.hour, self.end_at.minute - self.begin_at.minute
+        return float(hours * 3600 + minutes * 60)
 
     def begins_at(self, today: datetime) -> datetime:
         """Local time at which the simulated day begins."""
@@ -128,9 +140,12 @@ def load_scenario(name_or_path: str) -> Scenario:
     else:
         try:
             text = Path(name_or_path).read_text(encoding="utf-8")
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             known = ", ".join(scenario_names())
-            raise ConfigurationError(f"scenario {name_or_path!r}: no such file; those included are: {known}") from error
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            raise ConfigurationError(
+                f"scenario {name_or_path!r} cannot be read: {reason}; those included are: {known}"
+            ) from error
     try:
         return Scenario.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:

@@ -21,6 +21,8 @@ class World:
         seed: everything random follows from it, the scope and a device's name.
         pace: hours of use per real hour, 1 for real time.
         begin_at: local time at which the world begins; ``None`` for now.
+        day_s: length of a day's use in seconds of the world; after it the next day begins at the same time of day. ``None``
+            for days with nights.
         clock: the real time.
         scope: what this view of the world is for, so that equal names in two branches have different luck.
     """
@@ -28,6 +30,7 @@ class World:
     seed: int = 1
     pace: float = 1.0
     begin_at: datetime | None = None
+    day_s: float | None = None
     clock: Clock = field(default_factory=SystemClock)
     scope: str = ""
     _began_ms: int = field(init=False)
@@ -37,9 +40,12 @@ class World:
 
     def local_time(self) -> datetime:
         """Local time of day by which people behave."""
-        elapsed = timedelta(milliseconds=(self.clock.now_ms() - self._began_ms) * self.pace)
+        elapsed_s = (self.clock.now_ms() - self._began_ms) / 1000 * self.pace
         begin = self.begin_at or datetime.fromtimestamp(self._began_ms / 1000, CHINA)
-        return begin + elapsed
+        if self.day_s is None:
+            return begin + timedelta(seconds=elapsed_s)
+        days, of_today_s = divmod(elapsed_s, self.day_s)
+        return begin + timedelta(days=days, seconds=of_today_s)
 
     def chance(self, name: str) -> random.Random:
         """Random source of one device or process; the same seed and name give the same sequence."""

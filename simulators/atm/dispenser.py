@@ -18,7 +18,7 @@ from simulators.atm.happenings import (
 from simulators.atm.wear import Wear
 
 NOTES_PER_DISPENSE = 40
-"""Most notes of one bunch. Source: catalogue of ATM figures, maker's limit."""
+"""Most notes of one bunch. Source: Genmega G2500 manual."""
 
 _HARD_JAM_MEAN_NOTES = 120_000
 _HARD_JAM_SHAPE = 1.3

@@ -35,7 +35,11 @@ def test_help_says_what_there_is_in_both_languages(tmp_path: Path) -> None:
         (["demo", "--branches", "many"], "'many' is not a valid integer"),
         (["demo", "--duration", "5"], "scenario demo needs at least 75 seconds"),
         (["demo", "--report", "r.json"], "--report needs --duration"),
-        (["demo", "--scenario", "nothing.yaml"], "no such file; those included are: demo, steady"),
+        (["demo", "--duration", "90", "--report", "no/r.json"], "does not exist"),
+        (
+            ["demo", "--scenario", "nothing.yaml"],
+            "cannot be read: No such file or directory; those included are: demo, steady",
+        ),
         (["gateway"], "Missing argument 'SETTINGS...'"),
         (["gateway", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file"),
         (["server", "--settings", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file"),
@@ -81,6 +85,12 @@ def test_a_console_on_the_network_is_refused_with_the_reason(tmp_path: Path) -> 
     assert done.returncode == 2
     assert "console.host = '0.0.0.0'" in done.stderr
     assert "no accounts yet" in done.stderr
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    done = run("server", cwd=tmp_path)
+    assert (done.returncode, "data_dir = 'data': cannot be made: File exists" in done.stderr) == (2, True)
 
 
 def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:

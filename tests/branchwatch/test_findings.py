@@ -3,6 +3,8 @@
 from datetime import time
 from typing import Any
 
+import pytest
+
 from branchwatch.demo_report import Packs, Percentiles, ReadingCounts
 from branchwatch.deployment import Completeness
 from branchwatch.findings import Findings
@@ -13,6 +15,8 @@ from simulators.scenario import Expected, Scenario, Step
 from simulators.world import World
 
 BEGAN_MS = 1_795_000_000_000
+
+IN_TIME = "99 of 100 faults without a delay are raised within 1 s"
 
 JAM = Step(
     name="jam", at_s=1, branch=1, device="atm-01", inject="note_jam", technician=True,
@@ -30,10 +34,15 @@ def fault(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def burglary(after_ms: int) -> dict[str, Any]:
+    """A fault of a rule without a delay."""
+    return fault(id=9, rule_id="alm.burglary", device_id="BR0001/panel-01", raised_at_ms=BEGAN_MS + after_ms)
+
+
 def order(**changes: Any) -> dict[str, Any]:
     return {
         "number": "WO-000001", "device_id": "BR0001/atm-01", "component": "cdm", "family": "jam", "state": "closed",
-        **changes,
+        "fault_ids": [1], **changes,
     }  # fmt: skip
 
 
@@ -55,7 +64,10 @@ def unmet(
     )
     names = {item.name for item in report.expectations if not item.met}
     assert report.ok == (not names)
-    return names - {"at least 5 rules raise faults"}
+    assert (IN_TIME in names) == (
+        report.latency_ms.device_to_fault.p99 is None or report.latency_ms.device_to_fault.p99 >= 1000
+    )
+    return names - {"at least 5 rules raise faults", IN_TIME}
 
 
 def test_a_repaired_and_verified_failure_meets_what_was_expected() -> None:
@@ -75,7 +87,7 @@ def test_a_fault_from_before_the_step_does_not_count() -> None:
 
 
 def test_a_fault_without_its_order_is_found() -> None:
-    assert unmet([fault()], [order(family="cash")]) == {"jam: work order", "jam: closed after verification"}
+    assert unmet([fault()], [order(fault_ids=[2])]) == {"jam: work order", "jam: closed after verification"}
 
 
 def test_an_order_that_is_not_closed_is_found() -> None:
@@ -101,3 +113,12 @@ def test_lost_doubled_and_surplus_readings_are_found() -> None:
         ReadingCounts(produced=9, stored=10, lost=0, doubled=0),
     ):
         assert unmet([fault()], [order()], readings=readings) == {"every reading is stored once"}
+
+
+@pytest.mark.parametrize(("after_ms", "in_time"), [(40, True), (999, True), (1000, False)])
+def test_a_fault_that_takes_too_long_is_found(after_ms: int, in_time: bool) -> None:
+    player = Player(SCENARIO, [SimulatedBranch("BR0001", World(), ("127.0.0.1", 1))], None, ManualClock(BEGAN_MS))
+    packs = Packs(sent=1, committed=1, duplicates_dropped=0, holes_open=0)
+    counted = Completeness(ReadingCounts(produced=1, stored=1, lost=0, doubled=0), Percentiles(p50=1.0, p99=2.0))
+    report = Findings(player, [], [burglary(after_ms)], []).report(10, packs, counted)
+    assert next(item.met for item in report.expectations if item.name == IN_TIME) is in_time

@@ -46,9 +46,17 @@ class Trial:
                 for event in await deployment.api.all_items(f"/api/v1/devices/{device_id}/events")
                 if event["path"] == "panel/event"
             ]
-            assert len(stored) >= len(panel.acknowledged) > 0, f"{device_id}: answered events are missing"
+            assert len(stored) == len(panel.acknowledged) > 0, f"{device_id}: an answered event is missing or doubled"
+            await self._one_burglary(device_id)
         await deployment.server.end()
         return await deployment.completeness()
+
+    async def _one_burglary(self, device_id: str) -> None:
+        """However often it was told and taken, an intrusion that latches is one fault with one order."""
+        faults = await self.deployment.api.all_items("/api/v1/faults", state="all", device_id=device_id)
+        orders = await self.deployment.api.all_items("/api/v1/work-orders", device_id=device_id)
+        assert [fault["rule_id"] for fault in faults] == ["alm.burglary"]
+        assert [(order["family"], order["fault_count"]) for order in orders] == [("intrusion", 1)]
 
     async def _panels_are_heard(self) -> None:
         async with asyncio.timeout(60):

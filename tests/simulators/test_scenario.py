@@ -1,16 +1,17 @@
 """Scenarios as files."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from contracts.errors import ConfigurationError
 from rules.files import load_rules
-from runtime.clock import SystemClock
+from runtime.clock import ManualClock, SystemClock
 from simulators.branch import SimulatedBranch
 from simulators.player import Player
 from simulators.scenario import load_scenario, scenario_names
-from simulators.world import World
+from simulators.world import CHINA, World
 
 
 @pytest.mark.parametrize("name", scenario_names())
@@ -56,3 +57,13 @@ async def test_a_failure_a_device_does_not_have_is_refused_before_anything_break
     )
     with pytest.raises(ConfigurationError, match=r"step a: no failure 'flood'; there are .*note_jam"):
         await player.start()
+
+
+def test_a_world_without_nights_begins_its_next_day_at_the_same_time_of_day() -> None:
+    clock = ManualClock(1_795_000_000_000)
+    begin = datetime(2026, 6, 8, 10, tzinfo=CHINA)
+    world = World(pace=60, begin_at=begin, day_s=6 * 3600, clock=clock)
+    clock.advance(5 * 60_000)
+    assert world.local_time() == begin.replace(hour=15)
+    clock.advance(2 * 60_000)
+    assert world.local_time() == begin.replace(day=9, hour=11)
