@@ -194,7 +194,10 @@ class GatewayApp:
             raise ConfigurationError(
                 f"device {device.id!r}: driver {device.driver!r}, expected one of {', '.join(self._drivers)}"
             )
-        driver = type_.create(device.connection, KINDS[device.kind], self._clock)
+        try:
+            driver = type_.create(device.connection, KINDS[device.kind], self._clock)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"device {device.id!r}: {error}") from error
         return SupervisedDriver(driver, intake)
 
     async def _snapshot(self) -> None:

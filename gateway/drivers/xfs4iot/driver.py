@@ -34,12 +34,17 @@ class XfsDriver:
         settings: where the machine is and how often to ask.
         kind: device kind, whose catalogue rows decide what is reported.
         clock: stamps what is seen.
+
+    Raises:
+        ConfigurationError: the certificate authority file cannot be read. Told here and not when it is first needed, so
+            that it refuses the start of the gateway instead of being tried again for ever.
     """
 
     protocol = "xfs"
 
     def __init__(self, settings: Settings, kind: DeviceKind, clock: Clock) -> None:
         self._settings = settings
+        self._tls = settings.tls_context()
         self._kind = kind
         self._clock = clock
         self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s)
@@ -60,11 +65,10 @@ class XfsDriver:
         Raises:
             DeviceUnreachable: no service publisher, or no service answers.
             DependencyUnavailable: the outbox cannot be written.
-            ConfigurationError: the certificate authority file cannot be read.
         """
         self._report.open(sink)
         self._identity = None  # each run tells it once
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._settings.tls_context())) as http:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._tls)) as http:
             await self._find(http)
             self._link.begin(set(self._addresses))
             try:

@@ -321,6 +321,15 @@ async def test_a_port_that_is_taken_refuses_the_start_and_leaves_nothing_open(br
         await branch.app().run_until(asyncio.Event())
 
 
+async def test_a_certificate_file_that_cannot_be_read_refuses_the_start(branch: Branch) -> None:
+    connection = {**CONNECTION, "tls_ca": "nowhere.pem"}
+    atm = DeviceSettings.model_validate({"id": "atm-01", "kind": "atm", "connection": connection})
+    settings = branch.settings().model_copy(update={"devices": (atm,)})
+    async with asyncio.timeout(10):
+        with pytest.raises(ConfigurationError, match=r"device 'atm-01': tls_ca nowhere\.pem: cannot be used"):
+            await GatewayApp(settings, SystemClock(), branch.metrics).run_until(asyncio.Event())
+
+
 async def test_an_outbox_of_another_branch_refuses_the_start(branch: Branch) -> None:
     async with branch.running():
         pass

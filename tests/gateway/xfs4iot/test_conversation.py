@@ -352,10 +352,10 @@ async def test_an_error_text_that_could_not_be_written_is_told_in_the_next_run(m
         await sink.until("cdm/errors", 1)
 
 
-def test_a_wrong_certificate_file_is_a_configuration_error() -> None:
-    wrong = Settings(host="atm", tls_ca=__file__)
-    with pytest.raises(ConfigurationError, match="tls_ca"):
-        wrong.tls_context()
+@pytest.mark.parametrize("file", [__file__, "nowhere.pem"])
+def test_a_wrong_certificate_file_is_a_configuration_error_before_anything_runs(file: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"tls_ca .*give a PEM file"):
+        create(Settings(host="atm", tls_ca=file), ATM, SystemClock())
 
 
 def test_ports_default_to_the_publishers_of_the_standard() -> None:
