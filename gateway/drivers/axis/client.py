@@ -72,9 +72,10 @@ class AxisClient:
         settings = self._settings
         middlewares: tuple[ClientMiddlewareType, ...] = ()
         if settings.username is not None and settings.password is not None:
+            password = settings.password.get_secret_value()
             middlewares = (
-                DigestAuthMiddleware(settings.username, settings.password),
-                _basic_where_asked(settings.username, settings.password),
+                DigestAuthMiddleware(settings.username, password),
+                _basic_where_asked(settings.username, password),
             )
         self._session = ClientSession(
             timeout=ClientTimeout(total=settings.timeout_s),

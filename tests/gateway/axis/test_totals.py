@@ -153,5 +153,6 @@ def test_the_last_poll_of_a_day_is_just_before_midnight() -> None:
 
 
 def test_a_user_needs_a_password() -> None:
-    with pytest.raises(ValueError, match="belong together"):
-        Settings(host="127.0.0.1", username="viewer")
+    with pytest.raises(ValueError, match="belong together") as refused:
+        Settings.model_validate({"host": "127.0.0.1", "password": "hunter2"})
+    assert "hunter2" not in str(refused.value)

@@ -61,6 +61,23 @@ def test_a_wrong_value_is_said_with_its_file_key_and_what_is_allowed(
         assert part in str(caught.value)
 
 
+def test_a_password_is_in_no_dump(tmp_path: Path) -> None:
+    settings = load(tmp_path, GOOD.replace("host: 10.0.0.9", "host: 10.0.0.9, username: viewer, password: hunter2"))
+    for shown in (repr(settings), str(settings.model_dump()), settings.model_dump_json()):
+        assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["username: viewer, password: hunter2, port: 99999", "password: hunter2", "username: viewer, password: [hunter2]"],
+)
+def test_a_password_is_in_no_error(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, GOOD.replace("host: 10.0.0.9", f"host: 10.0.0.9, {wrong}"))
+    assert "devices.2.connection" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_every_driver_names_itself_in_its_settings_and_the_kinds_it_reads() -> None:
     for name, type_ in DRIVERS.items():
         assert type_.settings.model_fields["driver"].annotation.__args__ == (name,)  # type: ignore[union-attr]
