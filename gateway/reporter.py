@@ -19,7 +19,7 @@ from gateway.driver import Observation
 from gateway.report import CLOCK_STEP_MS, SERIES_LIMIT, TEXT_LIMIT, Draft, Report, Series
 
 COUNTER_PAUSE_MS: Final = 10_000
-"""A growing counter is reported at most this often. Source: device catalogue, section 0, column db."""
+"""A growing counter is reported at most this often: a busy one costs six readings a minute and loses no growth."""
 
 LINK_STATE: Final = "link/state"
 LINK_DOWN: Final = "down"

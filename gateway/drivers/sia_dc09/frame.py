@@ -98,11 +98,6 @@ class StreamSplitter:
         self._in_frame = False
         self._noisy = False
 
-    @property
-    def partial_bytes(self) -> int:
-        """Bytes held of a frame that has not ended yet."""
-        return len(self._partial)
-
     def feed(self, chunk: bytes) -> list[bytes | Junk]:
         """Take what was read next.
 
@@ -251,11 +246,6 @@ def ack(frame: Frame) -> bytes:
 def duh(frame: Frame) -> bytes:
     """Reply that a message was read but its content cannot be processed; the panel gives it up or tries elsewhere."""
     return _reply("DUH", frame)
-
-
-def nak(now: datetime) -> bytes:
-    """Reply that an encrypted message's time was out of the window, with the receiver's time to set the clock by."""
-    return seal(f'"NAK"0000R0L0A0[]_{now.astimezone(UTC).strftime(_TIMESTAMP_FORMAT)}'.encode())
 
 
 def _reply(token: str, frame: Frame) -> bytes:

@@ -10,7 +10,7 @@ from contracts.signals import DeviceKind, Sort
 from gateway.driver import Observation
 
 SHORT_STAY_MS: Final = 8_000
-"""A card back within this time was not read. Source: device catalogue, ``idc/short_insertions``."""
+"""A card back within this time was not read. Source: ``contracts/devices/atm.py``, ``idc/short_insertions``."""
 
 
 class Counters:

@@ -23,7 +23,7 @@ from runtime.logs import get_logger
 _log = get_logger(__name__)
 
 UNANSWERED_MOST = 2
-"""Status polls in a row without an answer, after which a service counts as gone. Source: design of the protocol, polls."""
+"""Status polls in a row without an answer, after which a service counts as gone: one alone may be a service that is busy."""
 
 
 class Service:
