@@ -70,6 +70,8 @@ def demo(
 ) -> None:
     """Show everything at work on simulated branches.
 
+    在模拟网点上演示全部功能，可自行结束并给出结论。
+
     Starts a broker, a server, simulated devices and their gateways; lets things fail; and says where to look. With
     --duration it ends by itself: status 0 where everything expected came about and no reading was lost or doubled.
     """
@@ -98,18 +100,22 @@ def demo(
 def server(settings: Path | None) -> None:
     """Run the server: collector, rules, maintenance and console.
 
+    运行服务端：采集、规则、工单与控制台。
+
     Without settings it starts an embedded broker, keeps its data in ./data and shows its page on this machine only. Every
     setting can also be given as an environment variable: BRANCHWATCH_CONSOLE__PORT=8081.
     """
     loaded = _load(ServerSettings, settings)
     configure_logs(loaded.log)
-    _run(run_server(loaded, lambda url: click.echo(f"Branchwatch is ready at {url}", err=True)))
+    _run(run_server(loaded, lambda url: click.echo(f"Branchwatch is ready at {url}  已就绪", err=True)))
 
 
 @commands.command()
 @click.argument("settings", type=_FILE, nargs=-1, required=True)
 def gateway(settings: Sequence[Path]) -> None:
     """Run the gateway of a branch, as its SETTINGS file says.
+
+    按设置文件运行一个网点的网关。
 
     Several files run several gateways in one process; that is for demonstrations.
     """
@@ -135,6 +141,8 @@ def simulate(
 ) -> None:
     """Simulate the devices of branches, each on its own protocol, until interrupted.
 
+    按各自协议模拟网点设备，直到中断。
+
     Writes one gateway settings file a branch; start their gateways with: branchwatch gateway DIRECTORY/*.yaml
     """
     configure_logs(LogSettings(level="info"))
@@ -148,13 +156,16 @@ def simulate(
 
 @commands.group()
 def db() -> None:
-    """Look after the ops database."""
+    """Look after the ops database. 维护业务库。"""
 
 
 @db.command("upgrade")
 @click.option("--settings", type=_FILE, metavar="FILE", help="Settings of the server; default: built-in values.")
 def db_upgrade(settings: Path | None) -> None:
-    """Bring the tables of the ops database to this version. The server does the same at its start."""
+    """Bring the tables of the ops database to this version. The server does the same at its start.
+
+    把业务库的表升级到当前版本；服务端启动时也会这样做。
+    """
     loaded = _load(ServerSettings, settings)
     configure_logs(loaded.log)
     _run(_upgrade(loaded))

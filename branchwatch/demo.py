@@ -118,6 +118,7 @@ class Demo:
         ending = "Ctrl+C ends it" if self._options.duration_s is None else f"it runs {self._options.duration_s:g} s"
         self._say(
             f"{len(deployment.branches)} branches with {devices} devices are connected; {ending}.\n"
+            f"{len(deployment.branches)} 个网点共 {devices} 台设备已连接。\n"
             f"  page 页面      {deployment.api.url}/\n"
             f"  API            {deployment.api.url}/api/v1/devices\n"
             f"  description    {deployment.api.url}/api/openapi.json\n"
