@@ -31,8 +31,8 @@ class StoreHistory:
     def series(self) -> Sequence[SeriesInfo]:
         return self._registry.all()
 
-    async def latest(self, as_of_position: int | None = None) -> ReadingBatch:
-        return await self._store.latest(as_of_position)
+    async def newest_live(self, as_of_position: int) -> ReadingBatch:
+        return await self._store.newest_live(as_of_position)
 
     def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:
         return self._store.scan_since(position)

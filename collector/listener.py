@@ -19,8 +19,8 @@ class History(Protocol):
         """All series; the index is the series number."""
         ...
 
-    async def latest(self, as_of_position: int | None = None) -> ReadingBatch:
-        """Newest reading of each series as of a position, ordered by series; ``None`` for now."""
+    async def newest_live(self, as_of_position: int) -> ReadingBatch:
+        """Newest live reading of each series as of a position, ordered by series; of equal times the first to come."""
         ...
 
     def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:

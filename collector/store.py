@@ -121,11 +121,18 @@ class TimeSeriesStore(Protocol):
         """
         ...
 
-    async def latest(self, as_of_position: int | None = None) -> ReadingBatch:
-        """The reading with the newest ``observed_at`` of each series, ordered by series, without events.
+    async def latest(self) -> ReadingBatch:
+        """The reading with the newest ``observed_at`` of each series, of whatever lane, ordered by series, without events."""
+        ...
+
+    async def newest_live(self, as_of_position: int) -> ReadingBatch:
+        """The live reading with the newest ``observed_at`` of each series, ordered by series, without events.
+
+        Back-filled readings are as if they were not there, so what this gives is what a reader of the live stream knew;
+        of live readings of one time the first to be committed stands, as for such a reader.
 
         Args:
-            as_of_position: look at commits up to this one only; ``None`` for all.
+            as_of_position: look at commits up to this one only.
         """
         ...
 

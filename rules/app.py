@@ -121,7 +121,7 @@ class Rules:
                     checkpoint=self._stored.position,
                     position=history.position,
                 )
-            self._pending += self._engine.prime(await history.latest(self._position), history.series())
+            self._pending += self._engine.prime(await history.newest_live(self._position), history.series())
             taken = 0
             async for position, batch in history.scan_since(self._position):
                 self._evaluate(batch, history.series())

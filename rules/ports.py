@@ -37,8 +37,12 @@ class History(Protocol):
         """All series; the index is the series number."""
         ...
 
-    async def latest(self, as_of_position: int | None = None) -> ReadingBatch:
-        """Newest reading of each series as of a position; ``None`` for now."""
+    async def newest_live(self, as_of_position: int) -> ReadingBatch:
+        """Newest live reading of each series as of a position; of equal times the first to come.
+
+        It is what the engine would know of each series had it taken every commit up to there: back-filled readings do not
+        hide an older live one.
+        """
         ...
 
     def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:

@@ -53,7 +53,16 @@ SELECT count(*), quantile_cont(took, 0.5), quantile_cont(took, 0.99) FROM (
 
 LATEST: Final = """
 SELECT series, max(observed_at) AS observed_at, arg_max(value, observed_at) AS value, arg_max(live, observed_at) AS live
-FROM reading WHERE position <= ? GROUP BY series ORDER BY series
+FROM reading GROUP BY series ORDER BY series
+"""
+
+NEWEST_LIVE: Final = """
+WITH newest AS (
+    SELECT series, max(observed_at) AS observed_at FROM reading WHERE live AND position <= $1 GROUP BY series
+)
+SELECT series, observed_at, arg_min(value, (position, reading.rowid)) AS value, true AS live
+FROM reading JOIN newest USING (series, observed_at) WHERE live AND position <= $1
+GROUP BY series, observed_at ORDER BY series
 """
 
 RANGE: Final = """

@@ -172,9 +172,11 @@ class DuckDbStore:
     async def load_committed(self) -> Mapping[tuple[str, str], IntervalSet]:
         return await self._write(lambda: {key: runs.copy() for key, runs in self._committed.items()})
 
-    async def latest(self, as_of_position: int | None = None) -> ReadingBatch:
-        limit = self._position if as_of_position is None else as_of_position
-        return _batch(await self._read_columns(sql.LATEST, [limit]))
+    async def latest(self) -> ReadingBatch:
+        return _batch(await self._read_columns(sql.LATEST))
+
+    async def newest_live(self, as_of_position: int) -> ReadingBatch:
+        return _batch(await self._read_columns(sql.NEWEST_LIVE, [as_of_position]))
 
     async def range(self, series: int, from_ms: int, to_ms: int, limit: int) -> SeriesRange:
         columns = await self._read_columns(sql.RANGE, [series, from_ms, to_ms, limit])

@@ -78,6 +78,7 @@ async def test_an_empty_store_is_at_position_zero_and_holds_nothing(store: TimeS
     assert await store.load_series() == []
     assert await store.load_committed() == {}
     assert len(await store.latest()) == 0
+    assert len(await store.newest_live(0)) == 0
     assert len((await store.range(0, 0, 2**60, 10)).value) == 0
     assert await store.events([0], 0, 2**60, 10) == []
     assert await scan(store, 0) == []
@@ -153,8 +154,22 @@ async def test_latest_is_the_newest_observation_whatever_the_order_of_arrival(st
     await store.append(ReadingBatch.of([(0, 5000, 5.0), (1, 1000, 0.0)]), [pack(2)], SERIES)
     await store.append(ReadingBatch.of([(0, 3000, 3.0), (1, 2000, 1.0)], live=False), [pack(1)], [])
     assert rows(await store.latest()) == [(0, 5000, 5.0, True), (1, 2000, 1.0, False)]
-    assert rows(await store.latest(as_of_position=1)) == [(0, 5000, 5.0, True), (1, 1000, 0.0, True)]
-    assert rows(await store.latest(as_of_position=0)) == []
+
+
+async def test_the_newest_live_reading_is_not_hidden_by_back_filled_ones(store: TimeSeriesStore) -> None:
+    await store.append(ReadingBatch.of([(0, 5000, 5.0), (1, 2000, 1.0), (0, 4000, 4.0)]), [pack(1)], SERIES)
+    await store.append(ReadingBatch.of([(0, 9000, 9.0), (1, 1000, 7.0), (2, 1, 0.0)], live=False), [pack(2)], [])
+    await store.append(ReadingBatch.of([(1, 3000, 2.0), (2, 10, 1.0)]), [pack(3)], [])
+    assert rows(await store.newest_live(3)) == [(0, 5000, 5.0, True), (1, 3000, 2.0, True), (2, 10, 1.0, True)]
+    assert rows(await store.newest_live(2)) == [(0, 5000, 5.0, True), (1, 2000, 1.0, True)]
+    assert rows(await store.newest_live(0)) == []
+
+
+async def test_of_live_readings_of_one_time_the_first_to_come_stands(store: TimeSeriesStore) -> None:
+    await store.append(ReadingBatch.of([(0, 5000, 8.0)], live=False), [pack(1)], SERIES)
+    await store.append(ReadingBatch.of([(0, 5000, 7.0), (0, 5000, 1.0), (0, 2000, 0.0)]), [pack(2)], [])
+    await store.append(ReadingBatch.of([(0, 5000, 0.0)]), [pack(3)], [])
+    assert rows(await store.newest_live(3)) == [(0, 5000, 7.0, True)]
 
 
 async def test_a_range_is_in_order_of_observation_and_half_open(store: TimeSeriesStore) -> None:

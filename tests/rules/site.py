@@ -1,13 +1,18 @@
 """A small site for tests: devices, series and readings by path and word."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from collector.adapters.duckdb_store import DuckDbStore
+from collector.store import SeriesRow
 from contracts.devices import KINDS
 from contracts.identity import branch_of
 from contracts.readings import ReadingBatch, SeriesInfo
+from runtime.clock import ManualClock
 
 BEGIN_MS = 1_772_416_800_000
 """Monday 2 March 2026, 10:00 at +08:00."""
@@ -57,35 +62,61 @@ def batch_of(rows: Sequence[Row]) -> ReadingBatch:
     return ReadingBatch(batch.series, batch.observed_at_ms, batch.value, np.array([row.live for row in rows], np.bool_))
 
 
-class MemoryHistory:
-    """The commits of a store, in memory: the port that the collector meets with its own store."""
+class StoredHistory:
+    """The commits of a real store, as the collector gives them to the rules."""
 
-    def __init__(self, series: Sequence[SeriesInfo]) -> None:
+    def __init__(self, store: DuckDbStore, series: Sequence[SeriesInfo]) -> None:
+        self._store = store
         self._series = series
-        self.commits: list[Sequence[Row]] = []
 
-    def commit(self, rows: Sequence[Row]) -> int:
-        self.commits.append(rows)
-        return len(self.commits)
+    async def commit(self, rows: Sequence[Row]) -> int:
+        known = len(await self._store.load_series())
+        new = [SeriesRow(info.series, info.device_id, info.kind, info.path) for info in self._series[known:]]
+        return await self._store.append(batch_of(rows), [], new)
 
     @property
     def position(self) -> int:
-        return len(self.commits)
+        return self._store.position
 
     def series(self) -> Sequence[SeriesInfo]:
         return self._series
 
-    async def latest(self, as_of_position: int | None = None) -> ReadingBatch:
-        return self.latest_now(as_of_position)
+    async def newest_live(self, as_of_position: int) -> ReadingBatch:
+        return await self._store.newest_live(as_of_position)
 
-    def latest_now(self, as_of_position: int | None = None) -> ReadingBatch:
+    def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:
+        return self._store.scan_since(position)
+
+
+@asynccontextmanager
+async def stored_history(directory: Path, series: Sequence[SeriesInfo]) -> AsyncIterator[StoredHistory]:
+    """A history over an empty DuckDB store."""
+    store = DuckDbStore(directory / "readings.duckdb", ManualClock(BEGIN_MS), memory_limit_mb=64)
+    await store.open()
+    try:
+        yield StoredHistory(store, series)
+    finally:
+        await store.close()
+
+
+class MemoryHistory:
+    """What :class:`StoredHistory` gives, in memory, for properties that need many of them."""
+
+    def __init__(self) -> None:
+        self._commits: list[Sequence[Row]] = []
+
+    async def commit(self, rows: Sequence[Row]) -> int:
+        self._commits.append(rows)
+        return len(self._commits)
+
+    @property
+    def position(self) -> int:
+        return len(self._commits)
+
+    async def newest_live(self, as_of_position: int) -> ReadingBatch:
         newest: dict[int, Row] = {}
-        for rows in self.commits[:as_of_position]:
+        for rows in self._commits[:as_of_position]:
             for row in rows:
                 if row.live and (row.series not in newest or row.at_ms > newest[row.series].at_ms):
                     newest[row.series] = row
         return batch_of([newest[number] for number in sorted(newest)])
-
-    async def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:
-        for place, rows in enumerate(self.commits[position:], position + 1):
-            yield place, batch_of(rows)

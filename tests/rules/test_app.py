@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,26 +26,37 @@ from rules.settings import RulesSettings
 from runtime.clock import ManualClock
 from runtime.database import Database
 from runtime.event_log import EventLog
-from tests.rules.site import BEGIN_MS, MemoryHistory, Row, Site, batch_of
+from tests.rules.site import BEGIN_MS, Row, Site, StoredHistory, batch_of, stored_history
 
 ATM = "BR1/atm-01"
 PANEL = "BR1/alarm-01"
 SITE = Site(
-    (ATM, "atm", ["link/state", "cdm/transport", "idc/device"]),
+    (
+        ATM,
+        "atm",
+        [
+            "link/state",
+            "cdm/transport",
+            "idc/device",
+            "cdm/unit1/count",
+            "cdm/unit1/low_threshold",
+            "cdm/unit1/initial",
+        ],
+    ),
     (PANEL, "alarm_panel", ["link/supervision_age", "zone1/alarm", "zone2/alarm"]),
 )
 SETTINGS = RulesSettings(late_s=0, catch_up_s=0)
 
 
 class House:
-    """Rules with a store in memory and a hand on the clock."""
+    """Rules with a store of their own and a hand on the clock."""
 
-    def __init__(self, database: Database, settings: RulesSettings = SETTINGS) -> None:
+    def __init__(self, database: Database, history: StoredHistory, settings: RulesSettings = SETTINGS) -> None:
         self.database = database
         self.settings = settings
         self.clock = ManualClock(BEGIN_MS)
         self.log = EventLog(database, self.clock)
-        self.history = MemoryHistory(SITE.series)
+        self.history = history
         self.registry = CollectorRegistry()
         self.rules = self.new_rules()
 
@@ -68,7 +80,7 @@ class House:
         await self.take([row])
 
     async def take(self, rows: list[Row]) -> None:
-        position = self.history.commit(rows)
+        position = await self.history.commit(rows)
         await self.rules.take(batch_of(rows), SITE.series, position)
 
     async def tick(self, at_s: float) -> None:
@@ -87,10 +99,11 @@ class House:
 
 
 @pytest.fixture
-async def house(database: Database) -> House:
-    made = House(database)
-    await made.start()
-    return made
+async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
+    async with stored_history(tmp_path, SITE.series) as history:
+        made = House(database, history)
+        await made.start()
+        yield made
 
 
 async def test_a_reading_becomes_a_fault_with_its_event_and_its_texts(house: House) -> None:
@@ -137,8 +150,10 @@ async def test_a_restart_during_an_off_delay_clears_at_the_moment_it_would_have_
 
 async def test_commits_that_nobody_took_are_taken_after_a_restart(house: House) -> None:
     await house.say(ATM, "idc/device", 0, "online")
-    house.history.commit([SITE.row(ATM, "idc/device", 10, "hardwareError")])
-    house.history.commit([SITE.row(PANEL, "zone2/alarm", 12, "fire"), SITE.row(PANEL, "zone2/alarm", 13, "restored")])
+    await house.history.commit([SITE.row(ATM, "idc/device", 10, "hardwareError")])
+    await house.history.commit(
+        [SITE.row(PANEL, "zone2/alarm", 12, "fire"), SITE.row(PANEL, "zone2/alarm", 13, "restored")]
+    )
     await house.restart()
     await house.tick(41)
     assert await house.told() == [
@@ -155,6 +170,18 @@ async def test_a_commit_that_comes_again_has_one_effect(house: House) -> None:
     await house.restart()
     await house.rules.take(batch_of(rows), SITE.series, 1)
     assert [type_ for type_, _, _ in await house.told()] == ["fault.raised", "fault.latched"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_back_fill_does_not_hide_what_was_known_live_from_a_restart(house: House, restarts: bool) -> None:
+    await house.take([SITE.row(ATM, "cdm/unit1/count", 0, 300), SITE.row(ATM, "cdm/unit1/low_threshold", 0, 200)])
+    await house.take([SITE.row(ATM, "cdm/unit1/low_threshold", 5, 10, live=False)])
+    if restarts:
+        await house.rules.stop()  # stores the position, so that nothing is taken again
+        await house.restart()
+    await house.say(ATM, "cdm/unit1/count", 10, 100)
+    await house.tick(311)
+    assert [told for told in await house.told() if told[1] == "atm.cash.low"] == [("fault.raised", "atm.cash.low", 310)]
 
 
 async def test_silence_is_noticed_and_ends(house: House) -> None:
@@ -210,7 +237,7 @@ async def test_a_failed_transaction_leaves_nothing_and_is_made_good(
 
     monkeypatch.setattr(house.log, "append", fail_once)
     rows = [SITE.row(PANEL, "zone1/alarm", 1, "burglary"), SITE.row(PANEL, "zone2/alarm", 1, "holdUp")]
-    position = house.history.commit(rows)
+    position = await house.history.commit(rows)
     with pytest.raises(DependencyUnavailable):
         await house.rules.take(batch_of(rows), SITE.series, position)
     assert await house.told() == []
@@ -233,7 +260,7 @@ async def test_a_commit_whose_end_nobody_saw_is_not_made_twice(house: House, mon
         SITE.row(ATM, "cdm/transport", 50, "ok"),
         SITE.row(ATM, "cdm/transport", 150, "inoperative"),
     ]
-    position = house.history.commit(rows)
+    position = await house.history.commit(rows)
     monkeypatch.setattr(house.database, "write", lose_the_answer)
     with pytest.raises(DependencyUnavailable):
         await house.rules.take(batch_of(rows), SITE.series, position)
@@ -347,13 +374,14 @@ async def test_two_that_raise_the_same_fault_at_once_make_one(house: House) -> N
         await insert_by_hand()
 
 
-async def test_a_store_that_lost_commits_is_followed_from_its_end(house: House) -> None:
+async def test_a_store_that_lost_commits_is_followed_from_its_end(house: House, tmp_path: Path) -> None:
     await house.say(ATM, "cdm/transport", 1, "inoperative")
     await house.tick(40)
-    house.history = MemoryHistory(SITE.series)  # restored from a backup of before
-    await house.restart()
-    await house.say(ATM, "cdm/transport", 60, "ok")
-    await house.tick(121)
+    async with stored_history(tmp_path / "backup of before", SITE.series) as history:
+        house.history = history
+        await house.restart()
+        await house.say(ATM, "cdm/transport", 60, "ok")
+        await house.tick(121)
     assert [type_ for type_, _, _ in await house.told()] == ["fault.raised", "fault.cleared"]
 
 
