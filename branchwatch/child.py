@@ -10,6 +10,7 @@ from pathlib import Path
 from contracts.errors import DependencyUnavailable
 from runtime.logs import get_logger
 from runtime.process import die_with_parent
+from runtime.settings import ENV_PREFIX
 
 _log = get_logger(__name__)
 
@@ -21,7 +22,8 @@ class Child:
         name: name in logs and errors.
         arguments: arguments of the ``branchwatch`` command.
         log_path: file its output is appended to.
-        environment: variables on top of this process's own.
+        environment: variables on top of this process's own, of which those that are settings are left out: they are for
+            this process.
     """
 
     def __init__(
@@ -30,7 +32,8 @@ class Child:
         self.name = name
         self._arguments = tuple(arguments)
         self._log_path = log_path
-        self._environment = {**os.environ, **(environment or {})}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+        self._environment = {**inherited, **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
         self._ending = False
 
@@ -46,6 +49,7 @@ class Child:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "branchwatch", *self._arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
+                start_new_session=True,  # Ctrl+C is for the parent, which ends its children in order
                 preexec_fn=die_with_parent,
             )  # fmt: skip
 
@@ -61,8 +65,9 @@ class Child:
         raise DependencyUnavailable(f"{self.name} ended with status {code}; its log ends:\n{self.last_words()}")
 
     async def stop(self) -> None:
-        """Ask it to end in order; see :meth:`end`."""
-        await self.end()
+        """Ask it to end in order, where it was started; see :meth:`end`."""
+        if self._process is not None:
+            await self.end()
 
     async def end(self, timeout_s: float = 30.0) -> int:
         """SIGTERM, and SIGKILL where it does not end within ``timeout_s``; tells its exit status."""

@@ -156,7 +156,10 @@ def simulate(
 
 @commands.group()
 def db() -> None:
-    """Look after the ops database. 维护业务库。"""
+    """Look after the ops database.
+
+    维护业务库。
+    """
 
 
 @db.command("upgrade")

@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from contracts.errors import ConfigurationError, DependencyUnavailable
+from contracts.errors import BranchwatchError, ConfigurationError, DependencyUnavailable
 from runtime.logs import get_logger
 from runtime.process import die_with_parent
 from runtime.supervisor import Backoff
@@ -79,7 +79,8 @@ class EmbeddedBroker:
         """Start and wait until MQTT connections are taken.
 
         Raises:
-            DependencyUnavailable: the port is taken, or it ended or did not listen within 20 s; the message quotes its log.
+            ConfigurationError: the port is taken.
+            DependencyUnavailable: it ended or did not listen within 20 s; the message quotes its log.
         """
         self._refuse_taken_port()
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,13 @@ class EmbeddedBroker:
         log_path = self._directory / "nats.log"
         with log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                str(nats_server()), "-c", str(configuration), stdout=log, stderr=log, preexec_fn=die_with_parent
+                str(nats_server()),
+                "-c",
+                str(configuration),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
             )
         await self._wait_listening(log_path)
 
@@ -107,7 +114,7 @@ class EmbeddedBroker:
             try:
                 probe.bind((self._host, self.port))
             except OSError as error:
-                raise DependencyUnavailable(
+                raise ConfigurationError(
                     f"embedded broker: cannot listen on {self._host}:{self.port}: {error.strerror}; end whoever listens"
                     " there, set broker.port, or set broker.embedded: false to use that broker"
                 ) from error
@@ -138,7 +145,7 @@ class EmbeddedBroker:
             await asyncio.sleep(self._backoff.delay_s(failures))
             try:
                 await self.start()
-            except DependencyUnavailable as error:
+            except BranchwatchError as error:
                 _log.error("embedded broker", error=str(error))
             else:
                 failures = 0

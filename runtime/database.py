@@ -43,11 +43,20 @@ class Database:
         try:
             parsed = make_url(url)
         except SQLAlchemyError as error:
-            raise ConfigurationError("ops_database.url: not a database URL; expected postgresql+asyncpg://user:password@host/name") from error
+            raise ConfigurationError(
+                "ops_database.url: not a database URL; expected postgresql+asyncpg://user:password@host/name"
+            ) from error
         if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
                 f"ops_database.url: backend {parsed.get_backend_name()!r}, expected sqlite+aiosqlite or postgresql+asyncpg"
             )
+        try:
+            parsed.get_dialect().import_dbapi()
+        except ImportError as error:
+            raise ConfigurationError(
+                f"ops_database.url: the driver for {parsed.drivername} is not installed ({error}); PostgreSQL needs the"
+                " extra: pip install 'branchwatch[postgresql]'"
+            ) from error
         self.url = url
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:

@@ -1,14 +1,17 @@
 """Settings: one YAML file a process plus environment variables ``BRANCHWATCH_…``, with errors an operator can act on."""
 
+import os
 import re
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.errors import ConfigurationError
+
+ENV_PREFIX: Final = "BRANCHWATCH_"
 
 _SECRET = re.compile(r"password|secret|token|url$")
 """Keys whose values do not belong into a log; a database URL holds a password."""
@@ -58,7 +61,7 @@ class ProcessSettings(BaseSettings):
     model_config = SettingsConfigDict(
         extra="forbid",
         frozen=True,
-        env_prefix="BRANCHWATCH_",
+        env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
     )
@@ -94,15 +97,39 @@ def load_settings(model: type[SettingsT], path: Path | None) -> SettingsT:
             what is allowed.
     """
     content = _read_yaml(path) if path is not None else {}
+    _refuse_unknown_variables(model)
     try:
         return model(**content)
     except ValidationError as error:
         raise ConfigurationError(describe(error, str(path) if path else "environment")) from error
 
 
+def _refuse_unknown_variables(model: type[SettingsT]) -> None:
+    for name in os.environ:
+        key = name.removeprefix(ENV_PREFIX).partition("__")[0].lower()
+        if name.startswith(ENV_PREFIX) and key not in model.model_fields:
+            known = ", ".join(f"{ENV_PREFIX}{field.upper()}" for field in model.model_fields)
+            raise ConfigurationError(
+                f"environment: {name}: unknown; those known begin with {known}; two underscores go down"
+            )
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping: one of the two would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} stands twice; keep one of them", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceLoader)  # noqa: S506  (a SafeLoader)
     except OSError as error:
         raise ConfigurationError(
             f"{path}: cannot be read: {error.strerror}; give the path of a settings file"
@@ -125,11 +152,13 @@ def describe(error: ValidationError, source: str) -> str:
     """Write each problem of a validation as one line: where, key, value, what is allowed."""
     lines = []
     for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+        key = ".".join(str(part) for part in problem["loc"])
+        variable = ENV_PREFIX + key.replace(".", "__").upper()
+        where = f"environment: {variable}" if variable in os.environ else f"{source}: {key}" if key else source
         value = problem["input"]
         shown = "" if isinstance(value, dict) or problem["type"] == "missing" else f" = {_shown(key, value)}"
         hint = (
             "unknown key; remove it or correct its spelling" if problem["type"] == "extra_forbidden" else problem["msg"]
         )
-        lines.append(f"{source}: {key}{shown}: {hint}")
+        lines.append(f"{where}{shown}: {hint.removeprefix('Value error, ')}")
     return "\n".join(lines)

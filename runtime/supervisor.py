@@ -5,6 +5,7 @@ bound: producers first, so that what is under way can drain.
 """
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -91,18 +92,46 @@ class Supervisor:
         failure: list[BaseException] = []
         try:
             for service in self._services:
-                await service.start()
+                if not await self._start(service):
+                    break
                 task = asyncio.create_task(self._guard(service, failure), name=service.name)
                 started.append((service, task))
                 _log.debug("service started", service=service.name)
-            if on_started is not None:
-                on_started()
-            await self._stopping.wait()
+            else:
+                if on_started is not None:
+                    on_started()
+                await self._stopping.wait()
         finally:
             for service, task in reversed(started):
                 await self._stop(service, task, failure)
         if failure:
             raise BaseExceptionGroup("services failed", failure)
+
+    async def _start(self, service: Service) -> bool:
+        """Start a service; a stop that is asked for meanwhile, or the failure of one that runs, breaks it off.
+
+        Returns:
+            Whether it started.
+        """
+        starting = asyncio.create_task(service.start(), name=f"start of {service.name}")
+        stopping = asyncio.create_task(self._stopping.wait(), name="stop while starting")
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if not starting.done():
+                starting.cancel()
+                await asyncio.wait({starting}, timeout=self._stop_timeout_s)
+        if not starting.cancelled():
+            starting.result()
+            return True
+        _log.info("start broken off", service=service.name)
+        with contextlib.suppress(
+            Exception
+        ):  # half started, it may not be able to stop in order; it lets go of what it can
+            async with asyncio.timeout(self._stop_timeout_s):
+                await service.stop()
+        return False
 
     async def _guard(self, service: Service, failure: list[BaseException]) -> None:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import DependencyUnavailable
+from contracts.errors import ConfigurationError
 from runtime.broker import EmbeddedBroker
 from runtime.mqtt import MqttClient
 from runtime.settings import BrokerSettings
@@ -48,7 +48,7 @@ async def test_a_port_that_is_taken_is_said_with_what_to_do(tmp_path: Path) -> N
     first = EmbeddedBroker(tmp_path / "first", port=free_port())
     await first.start()
     second = EmbeddedBroker(tmp_path / "second", port=first.port)
-    with pytest.raises(DependencyUnavailable, match="Address already in use; end whoever listens"):
+    with pytest.raises(ConfigurationError, match="Address already in use; end whoever listens"):
         await second.start()
     await second.stop()
     await first.stop()

@@ -62,7 +62,21 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
 
 def test_a_bad_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRANCHWATCH_LIMIT", "many")
-    assert refusal(None).startswith("environment: limit = 'many'")
+    assert refusal(None).startswith("environment: BRANCHWATCH_LIMIT = 'many': ")
+
+
+def test_a_bad_environment_variable_is_not_blamed_on_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRANCHWATCH_BROKER__PORT", "abc")
+    assert refusal(write(tmp_path, "limit: 1")).startswith("environment: BRANCHWATCH_BROKER__PORT = 'abc': ")
+
+
+def test_an_unknown_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRANCHWATCH_BROKER_PORT", "1884")
+    assert "BRANCHWATCH_BROKER_PORT: unknown; those known begin with BRANCHWATCH_DATA_DIR" in refusal(None)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    assert "key 'limit' stands twice" in refusal(write(tmp_path, "limit: 1\nlimit: 2\n"))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,12 @@ class Probe:
     fails: bool = False
     refuses_start: bool = False
     hangs: bool = False
+    starts_for_ever: bool = False
     begin: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self) -> None:
+        if self.starts_for_ever:
+            await asyncio.Event().wait()
         if self.refuses_start:
             raise RuntimeError(f"{self.name} cannot start")
         self.seen.append(f"start {self.name}")
@@ -61,6 +64,30 @@ async def test_a_service_that_cannot_start_stops_those_before_it() -> None:
     with pytest.raises(RuntimeError, match="b cannot start"):
         await supervisor.run()
     assert seen == ["start a", "stop a"]
+
+
+async def test_a_stop_asked_for_while_a_service_starts_breaks_the_start_off() -> None:
+    seen: list[str] = []
+    supervisor = Supervisor()
+    supervisor.add(Probe("a", seen))
+    supervisor.add(Probe("b", seen, starts_for_ever=True))
+    supervisor.add(Probe("c", seen))
+    asyncio.get_running_loop().call_later(0.05, supervisor.request_stop)
+    async with asyncio.timeout(5):
+        await supervisor.run(lambda: seen.append("started"))
+    assert seen == ["start a", "stop b", "stop a"]
+
+
+async def test_a_service_that_fails_while_another_starts_ends_the_wait() -> None:
+    seen: list[str] = []
+    supervisor = Supervisor()
+    supervisor.add(Probe("a", seen, fails=True))
+    supervisor.add(Probe("b", seen, starts_for_ever=True))
+    with pytest.raises(BaseExceptionGroup) as group:
+        async with asyncio.timeout(5):
+            await supervisor.run()
+    assert [str(error) for error in group.value.exceptions] == ["a broke"]
+    assert seen == ["start a", "stop b", "stop a"]
 
 
 async def test_a_service_that_hangs_at_its_stop_does_not_keep_the_others() -> None:
