@@ -3,14 +3,15 @@
 Each package declares its tables on :data:`metadata`; ``migrations/`` creates them.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from contracts.errors import ConfigurationError, DependencyUnavailable
@@ -25,6 +26,16 @@ metadata = MetaData(
     }
 )
 """All tables of all packages, each declared by its owner."""
+
+
+_TRANSIENT_STATES: Final = ("08", "40", "53", "57", "25006")
+"""SQLSTATE classes that pass by themselves: connection, rollback, resources, operator intervention, read-only.
+
+Source: PostgreSQL documentation, appendix A. Class 22, bad data, is not among them: it would be tried again for ever.
+"""
+
+_POOL_TIMEOUT_S: Final = 15.0
+_BUSY_TIMEOUT_MS: Final = 10_000
 
 
 def sqlite_url(path: Path) -> str:
@@ -60,12 +71,14 @@ class Database:
         self.url = url
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self._writer = create_async_engine(url, pool_size=1, max_overflow=0)
-            self._reader = create_async_engine(url, pool_size=4, max_overflow=4)
+            self._writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=_POOL_TIMEOUT_S)
+            self._reader = create_async_engine(url, pool_size=4, max_overflow=4, pool_timeout=_POOL_TIMEOUT_S)
             _prepare_sqlite(self._writer, begin="BEGIN IMMEDIATE")
             _prepare_sqlite(self._reader, begin="BEGIN")
         else:
-            self._writer = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+            self._writer = create_async_engine(
+                url, pool_size=8, max_overflow=8, pool_timeout=_POOL_TIMEOUT_S, pool_pre_ping=True
+            )
             self._reader = self._writer
 
     @asynccontextmanager
@@ -75,11 +88,9 @@ class Database:
         Raises:
             DependencyUnavailable: the database cannot be reached; nothing was written.
         """
-        try:
+        with _translated():
             async with self._writer.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, ConnectionError) as error:
-            raise DependencyUnavailable(f"ops database: {_reason(error)}") from error
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -88,11 +99,9 @@ class Database:
         Raises:
             DependencyUnavailable: the database cannot be reached.
         """
-        try:
+        with _translated():
             async with self._reader.connect() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, ConnectionError) as error:
-            raise DependencyUnavailable(f"ops database: {_reason(error)}") from error
 
     async def close(self) -> None:
         """Close every connection; the last call."""
@@ -100,8 +109,26 @@ class Database:
         await self._reader.dispose()
 
 
-def _reason(error: Exception) -> str:
-    return str(error.orig) if isinstance(error, DBAPIError) else str(error)
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what says that the database is away, busy or going down into ``DependencyUnavailable``; let the rest pass."""
+    try:
+        yield
+    except Exception as error:
+        if not _says_unavailable(error):
+            raise
+        reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        raise DependencyUnavailable(f"ops database: {reason or type(error).__name__}") from error
+
+
+def _says_unavailable(error: Exception) -> bool:
+    if isinstance(error, (OperationalError, InterfaceError, PoolTimeoutError, OSError)):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    return isinstance(state, str) and state.startswith(_TRANSIENT_STATES)
 
 
 def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
@@ -111,7 +138,7 @@ def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -41,6 +41,12 @@ class PostgresServer:
         self._run("createdb", "--host", "127.0.0.1", "--port", str(self._port), "--username", "postgres", name)
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self._port}/{name}"
 
+    def restart(self, mode: str) -> None:
+        """Stop and start again: ``fast`` ends connections in order, ``immediate`` as a crash does."""
+        self._run(
+            "pg_ctl", "--pgdata", str(self._data), "--wait", "--mode", mode, "--log", f"{self._data}.log", "restart"
+        )
+
     def stop(self) -> None:
         self._run("pg_ctl", "--pgdata", str(self._data), "--wait", "--mode", "immediate", "stop")
 

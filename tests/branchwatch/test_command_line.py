@@ -83,7 +83,7 @@ def test_an_override_of_a_rule_that_does_not_exist_keeps_the_server_from_startin
 def test_a_console_on_the_network_is_refused_with_the_reason(tmp_path: Path) -> None:
     done = run("server", cwd=tmp_path, BRANCHWATCH_CONSOLE__HOST="0.0.0.0")
     assert done.returncode == 2
-    assert "console.host = '0.0.0.0'" in done.stderr
+    assert "BRANCHWATCH_CONSOLE__HOST = '0.0.0.0'" in done.stderr
     assert "no accounts yet" in done.stderr
 
 
