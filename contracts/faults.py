@@ -59,6 +59,15 @@ class FaultEventType(StrEnum):
     RESET = "fault.reset"
 
 
+class EndReason(StrEnum):
+    """Why a fault ended though nothing reported that its condition is gone. Append only: the words are API."""
+
+    DEVICE_REMOVED = "device_removed"  # the inventory no longer has the device
+    DEVICE_CHANGED = "device_changed"  # the id now stands for a device of another kind
+    RULE_REMOVED = "rule_removed"  # its rule is no longer loaded
+    RULE_CHANGED = "rule_changed"  # its rule no longer watches this part of the device
+
+
 class WorkOrderAdvice(BaseModel):
     """What a rule says about the work its fault asks for."""
 
@@ -88,6 +97,7 @@ class FaultEvent(BaseModel):
         observed_at_ms: observation time of the change: when the condition began or ended, delay included.
         trigger_at_ms: observation time of the reading that decided it; ``None`` where a timer did.
         work_order: the work the rule asks for, ``None`` for none.
+        reason: why it ended without a reading that says so, ``None`` for every other event.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,3 +116,4 @@ class FaultEvent(BaseModel):
     observed_at_ms: int
     trigger_at_ms: int | None = None
     work_order: WorkOrderAdvice | None = None
+    reason: EndReason | None = None

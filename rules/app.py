@@ -107,6 +107,7 @@ class Rules:
             self._pending = []
             self._tried = 0
             self._pace = self._new_pace()
+            await self._end_without_rule()
             async with self._database.read() as connection:
                 checkpoint = await condition_rows.load_checkpoint(connection)
                 stored = await condition_rows.load_conditions(connection)
@@ -170,12 +171,20 @@ class Rules:
         settings = self._settings
         return Pace(round(settings.late_s * 1000), round(settings.catch_up_s * 1000), self._clock.now_ms())
 
+    async def _end_without_rule(self) -> None:
+        """End what belongs to rules that are no longer loaded."""
+        async with self._database.write() as connection:
+            ended = await fault_changes.end_without_rule(
+                connection, self._event_log, self.rules.keys(), self._clock.now_ms()
+            )
+            await condition_rows.drop_without_rule(connection, self.rules.keys())
+        if ended.active:
+            _log.info("faults ended: their rules are no longer loaded", faults=-ended.active)
+            await self._event_log.announce()
+
     def _resume(self, stored: Sequence[condition_rows.StoredCondition]) -> None:
         for condition in stored:
-            rule = self.rules.get(condition.key.rule_id)
-            if rule is None:
-                continue
-            same = rule.fingerprint == condition.fingerprint
+            same = self.rules[condition.key.rule_id].fingerprint == condition.fingerprint
             memories = condition.memories if same else None
             self._engine.resume(condition.key, condition.state, condition.at_ms, memories)
 

@@ -34,6 +34,8 @@ class Outcome(StrEnum):
     CLEARED_AFTER_DELAY = "cleared_after_delay"
     WITHHELD = "withheld"  # no verdict: an active fault is frozen, a delay ends
     FORGOTTEN = "forgotten"  # the device left the inventory
+    REPLACED = "replaced"  # the device's id now stands for another kind of device
+    UNCOVERED = "uncovered"  # the rule was changed and watches nothing of this part any more
 
     @property
     def raises(self) -> bool:
@@ -41,7 +43,12 @@ class Outcome(StrEnum):
 
     @property
     def clears(self) -> bool:
-        return self in {Outcome.CLEARED, Outcome.CLEARED_AFTER_DELAY, Outcome.FORGOTTEN}
+        return self in {Outcome.CLEARED, Outcome.CLEARED_AFTER_DELAY} or self.ends_unseen
+
+    @property
+    def ends_unseen(self) -> bool:
+        """Whether it ends a fault, latched or not, because nobody can say any more whether its condition holds."""
+        return self in {Outcome.FORGOTTEN, Outcome.REPLACED, Outcome.UNCOVERED}
 
 
 @dataclass(frozen=True, slots=True)

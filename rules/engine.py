@@ -15,7 +15,7 @@ import numpy as np
 from contracts.devices import KINDS
 from contracts.readings import ReadingBatch, SeriesInfo
 from rules.columns import Columns, Sifted
-from rules.condition import ConditionState, Phase
+from rules.condition import ConditionState, Outcome, Phase
 from rules.index import RuleIndex, Use
 from rules.instance import UNSEEN, BoundClause, Change, Instance, Key
 from rules.kinds.absence import AbsenceCheck, AbsenceClause
@@ -45,7 +45,8 @@ class Engine:
         self._instances: dict[Key, Instance] = {}
         self._watchers: dict[int, list[tuple[Instance, tuple[int, ...]]]] = {}
         self._of_device: dict[str, list[Instance]] = {}
-        self._devices: set[str] | None = None
+        self._devices: dict[str, str] | None = None
+        self._to_judge_anew: list[Instance] = []
         self._timers: list[tuple[int, int, Instance]] = []
         self._order = itertools.count()
         self._sifted: Sifted | None = None
@@ -142,21 +143,26 @@ class Engine:
         return changes
 
     def set_devices(self, devices: Iterable[Device], now_ms: int) -> list[Change]:
-        """Learn the whole inventory: what is new is expected to report, what is gone is forgotten."""
+        """Learn the whole inventory: what is new is expected to report, what is gone is forgotten.
+
+        A device that became another kind is gone and new.
+        """
         present = {device.device_id: device.kind for device in devices}
-        before = set(self._of_device) if self._devices is None else self._devices
+        before = self._devices
         changes: list[Change] = []
-        for device_id in sorted(before - set(present)):
+        for device_id in sorted(self._of_device if before is None else before):
             for instance in self._of_device.get(device_id, ()):
-                changes += instance.forget(now_ms)
-                self.dirty.add(instance)
-                self._awaken(instance)
+                outcome = _gone(instance, present.get(device_id), None if before is None else before[device_id])
+                if outcome is not None:
+                    changes += instance.forget(outcome, now_ms)
+                    self.dirty.add(instance)
+                    self._awaken(instance)
         for device_id, kind in present.items():
-            if self._devices is None or device_id not in self._devices:
+            if before is None or before.get(device_id) != kind:
                 for rule, index, clause in self._expecting:
                     if kind in rule.kinds:
                         self._expect(rule, index, clause, device_id, kind, now_ms)
-        self._devices = set(present)
+        self._devices = present
         return changes
 
     # -- restart -----------------------------------------------------------------------------------------------------
@@ -182,6 +188,7 @@ class Engine:
             instance.state, instance.memories = state, memories
         elif state.phase in {Phase.ACTIVE, Phase.FALLING}:
             instance.state = ConditionState(Phase.ACTIVE, state.since_ms)
+            self._to_judge_anew.append(instance)
         return True
 
     def prime(self, latest: ReadingBatch, series: Sequence[SeriesInfo]) -> list[Change]:
@@ -199,6 +206,10 @@ class Engine:
                         changes += instance.prime(index, int(times[place]), self)
                         if not instance.is_trivial:
                             self.dirty.add(instance)
+        for instance in self._to_judge_anew:
+            changes += instance.judge_anew(self)
+            self.dirty.add(instance)
+        self._to_judge_anew.clear()
         for number in self._watchers:
             self._refresh(number)
         for instance in self._instances.values():
@@ -270,7 +281,8 @@ class Engine:
                 own = bound.series[0] == series
                 quiet = (bound.check.quiet(memory) if own else None) or (np.inf, -np.inf)
                 low, high = max(low, quiet[0]), min(high, quiet[1])
-                awake |= own and isinstance(bound.check, AbsenceCheck) and memory.verdict is Verdict.TRUE
+                silent = isinstance(bound.check, AbsenceCheck) and memory.verdict is Verdict.TRUE
+                awake |= own and (silent or memory.verdict is Verdict.FORGOTTEN)
         self._columns.quiet_low[series], self._columns.quiet_high[series] = low, high
         self._columns.awake[series] = awake
 
@@ -287,3 +299,18 @@ class Engine:
         if due_ms is not None and (instance.armed_ms is None or due_ms < instance.armed_ms):
             instance.armed_ms = due_ms
             heapq.heappush(self._timers, (due_ms, next(self._order), instance))
+
+
+def _gone(instance: Instance, kind: str | None, before: str | None) -> Outcome | None:
+    """Why a condition has lost its device, ``None`` where it has not.
+
+    Args:
+        instance: the condition.
+        kind: kind of its device now, ``None`` where the inventory has it no more.
+        before: kind by the inventory before, ``None`` where that is not known.
+    """
+    if kind is None:
+        return Outcome.FORGOTTEN
+    if before not in {None, kind} or kind not in instance.rule.kinds:
+        return Outcome.REPLACED
+    return None

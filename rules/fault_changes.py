@@ -1,17 +1,24 @@
 """Makes faults of what the engine found: rows, states and events in the transaction that stores the engine's state."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.faults import FaultEvent, FaultState, WorkOrderAdvice
+from contracts.faults import EndReason, FaultEvent, FaultState, WorkOrderAdvice
 from rules.adapters import fault_rows
 from rules.adapters.fault_rows import FaultRow
 from rules.condition import Outcome
 from rules.instance import Change
 from rules.lifecycle import EVENTS, LATCHED_STATES, Transition, move
 from runtime.event_log import SYSTEM, EventLog
+
+_REASONS: Final = {
+    Outcome.FORGOTTEN: EndReason.DEVICE_REMOVED,
+    Outcome.REPLACED: EndReason.DEVICE_CHANGED,
+    Outcome.UNCOVERED: EndReason.RULE_CHANGED,
+}
 
 
 @dataclass(slots=True)
@@ -42,6 +49,7 @@ async def record(
     trigger_at_ms: int | None = None,
     work_order: WorkOrderAdvice | None = None,
     actor: str = SYSTEM,
+    reason: EndReason | None = None,
 ) -> None:
     """Append the events of a transition for a fault as it stands after it."""
     event = FaultEvent(
@@ -59,6 +67,7 @@ async def record(
         observed_at_ms=observed_at_ms,
         trigger_at_ms=trigger_at_ms,
         work_order=work_order,
+        reason=reason,
     )
     for type_ in EVENTS[transition]:
         await event_log.append(connection, type_, subject(row.id), event, actor)
@@ -122,7 +131,7 @@ async def _end(connection: AsyncConnection, event_log: EventLog, change: Change,
     standing = await fault_rows.find_active(connection, change.key)
     if standing is None or FaultState(standing.state) in LATCHED_STATES:
         return
-    latches = change.rule.latch and change.outcome is not Outcome.FORGOTTEN
+    latches = change.rule.latch and not change.outcome.ends_unseen
     transition = Transition.LATCH if latches else Transition.CLEAR
     row = await fault_rows.change(
         connection,
@@ -140,4 +149,37 @@ async def _end(connection: AsyncConnection, event_log: EventLog, change: Change,
         observed_at_ms=change.observed_at_ms,
         trigger_at_ms=change.trigger_at_ms,
         work_order=change.rule.work_order,
+        reason=_REASONS.get(change.outcome),
     )
+
+
+async def end_without_rule(
+    connection: AsyncConnection, event_log: EventLog, rule_ids: Collection[str], now_ms: int
+) -> Applied:
+    """End the faults whose rule is no longer loaded: nothing would ever clear them. Latched ones wait for people still.
+
+    Args:
+        connection: the transaction.
+        event_log: where the events go.
+        rule_ids: the rules that are loaded.
+        now_ms: the server's time.
+    """
+    applied = Applied()
+    for standing in await fault_rows.active_without_rule(connection, rule_ids):
+        row = await fault_rows.change(
+            connection,
+            standing.id,
+            move(FaultState(standing.state), Transition.CLEAR),
+            ended_observed_at_ms=now_ms,
+            cleared_at_ms=now_ms,
+        )
+        applied.active -= 1
+        await record(
+            connection,
+            event_log,
+            row,
+            Transition.CLEAR,
+            observed_at_ms=now_ms,
+            reason=EndReason.RULE_REMOVED,
+        )
+    return applied

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from contracts.identity import branch_of
 from rules.condition import IDLE, ConditionState, Outcome, Phase, deadline_ms, elapse, judge
-from rules.kinds.absence import AbsenceCheck
+from rules.kinds.absence import AbsenceCheck, AbsenceClause
 from rules.kinds.clause import Check
 from rules.opening_hours import OpeningHours
 from rules.rule import Rule
@@ -153,6 +153,14 @@ class Instance:
         self.memories[index] = memory = bound.check.read(self.memory(index), bound.values(view), at_ms)
         return self._judge(max(at_ms, self.at_ms), None) if memory.verdict is Verdict.TRUE else []
 
+    def judge_anew(self, view: View) -> list[Change]:
+        """Judge an active condition whose rule was changed, after :meth:`prime`: nothing else might ever end it."""
+        seen_ms = [view.seen_ms(bound.series[0], 0) for bound in self.clauses.values() if bound.series[0] != UNSEEN]
+        at_ms = max([self.at_ms, *seen_ms])
+        if not self.clauses and not any(isinstance(clause, AbsenceClause) for clause in self.rule.when):
+            return self.forget(Outcome.UNCOVERED, at_ms)
+        return self._judge(at_ms, None)
+
     def tick(self, now_ms: int, view: View) -> tuple[bool, list[Change]]:
         """Let time pass: end what is due by ``now_ms``."""
         due_ms = self.deadline_ms(now_ms, view)
@@ -164,12 +172,15 @@ class Instance:
         """Begin to wait for a signal that the inventory says is there."""
         self.memories[index] = Memory(self.memory(index).verdict, now_ms)
 
-    def forget(self, now_ms: int) -> list[Change]:
-        """Drop everything: the device left the inventory. An active fault clears, because nobody can see it any more."""
+    def forget(self, outcome: Outcome, now_ms: int) -> list[Change]:
+        """Drop everything: nothing will be seen any more. An active fault clears, because nobody could clear it later.
+
+        What is dropped is remembered as such: the newest readings are still known and must not bring it back.
+        """
         was_active = self.state.phase in {Phase.ACTIVE, Phase.FALLING}
-        self.memories.clear()
-        self.state, self.outcome, self.expected = IDLE, Outcome.FORGOTTEN, False
-        return [Change(self.rule, self.key, Outcome.FORGOTTEN, max(now_ms, self.at_ms), None)] if was_active else []
+        self.memories = dict.fromkeys(self.clauses, Memory(Verdict.FORGOTTEN))
+        self.state, self.outcome, self.expected = IDLE, outcome, False
+        return [Change(self.rule, self.key, outcome, max(now_ms, self.at_ms), None)] if was_active else []
 
     def deadline_ms(self, by_ms: int, view: View) -> int | None:
         """When time alone will change something, ``None`` for never."""

@@ -13,6 +13,7 @@ class Verdict(IntEnum):
     FALSE = 1
     TRUE = 2
     LOST = 3  # was true, and the device no longer says: holds a fault, raises none
+    FORGOTTEN = 4  # the device left: no opinion, and the next reading is news even where it says the same as before
 
 
 @dataclass(frozen=True, slots=True)

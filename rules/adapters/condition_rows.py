@@ -69,6 +69,11 @@ async def load_conditions(connection: AsyncConnection) -> list[StoredCondition]:
     ]
 
 
+async def drop_without_rule(connection: AsyncConnection, rule_ids: Collection[str]) -> None:
+    """Delete the conditions of all rules but these; one that comes back later begins anew."""
+    await connection.execute(delete(rule_condition).where(rule_condition.c.rule_id.not_in(rule_ids)))
+
+
 async def store_conditions(connection: AsyncConnection, instances: Collection[Instance]) -> None:
     """Store conditions as they are now; those that the readings alone tell are dropped."""
     kept = list(_rows(instance for instance in instances if not instance.is_trivial))

@@ -1,6 +1,6 @@
 """Reading and writing faults on a connection that the caller's transaction owns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select, update
@@ -11,7 +11,7 @@ from contracts.errors import NotFound
 from contracts.faults import FaultState
 from rules.adapters.tables import fault
 from rules.instance import Change, Key
-from rules.lifecycle import ACTIVE_STATES
+from rules.lifecycle import ACTIVE_STATES, LATCHED_STATES
 
 FaultRow = Row[Any]
 
@@ -42,6 +42,17 @@ async def find_active(connection: AsyncConnection, key: Key) -> FaultRow | None:
         .with_for_update()
     )
     return (await connection.execute(query)).first()
+
+
+async def active_without_rule(connection: AsyncConnection, rule_ids: Collection[str]) -> Sequence[FaultRow]:
+    """Faults whose condition holds and whose rule is none of these, locked until the transaction ends."""
+    query = (
+        select(fault)
+        .where(fault.c.active, fault.c.state.not_in(LATCHED_STATES), fault.c.rule_id.not_in(rule_ids))
+        .order_by(fault.c.id)
+        .with_for_update()
+    )
+    return (await connection.execute(query)).all()
 
 
 async def add(connection: AsyncConnection, change: Change, state: FaultState, now_ms: int) -> FaultRow | None:

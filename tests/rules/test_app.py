@@ -1,6 +1,7 @@
 """Rules over a real database, on SQLite and PostgreSQL: one transaction, restarts, failures."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,20 +14,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import DependencyUnavailable, NotFound
-from contracts.faults import FaultEvent, FaultState
+from contracts.faults import FaultEvent, FaultEventType, FaultState
 from rules.adapters import fault_rows
 from rules.adapters.tables import fault, rule_checkpoint, rule_condition
 from rules.app import Rules
 from rules.condition import Outcome
 from rules.faults import FaultFilter
-from rules.files import load_rules
+from rules.files import DEFAULT_CATALOGUE, load_rules
 from rules.instance import Change, Key
 from rules.lifecycle import TransitionNotAllowed
 from rules.settings import RulesSettings
 from runtime.clock import ManualClock
 from runtime.database import Database
 from runtime.event_log import EventLog
-from tests.rules.site import BEGIN_MS, Row, Site, StoredHistory, batch_of, stored_history
+from tests.rules.site import BEGIN_MS, Row, Site, SiteDevice, StoredHistory, batch_of, stored_history
 
 ATM = "BR1/atm-01"
 PANEL = "BR1/alarm-01"
@@ -383,6 +384,80 @@ async def test_a_store_that_lost_commits_is_followed_from_its_end(house: House, 
         await house.say(ATM, "cdm/transport", 60, "ok")
         await house.tick(121)
     assert [type_ for type_, _, _ in await house.told()] == ["fault.raised", "fault.cleared"]
+
+
+async def ends(house: House) -> list[tuple[str, str | None]]:
+    """(rule, reason) of all faults cleared."""
+    events = await house.log.read(0, [FaultEventType.CLEARED])
+    said = [FaultEvent.model_validate(event.data) for event in events]
+    return [(one.rule_id, one.reason) for one in said]
+
+
+async def test_a_fault_whose_rule_was_removed_ends_and_says_why(house: House, tmp_path: Path) -> None:
+    await house.say(PANEL, "zone1/alarm", 1, "burglary")
+    await house.say(PANEL, "zone2/alarm", 2, "fire")
+    await house.say(PANEL, "zone2/alarm", 3, "restored")  # the latch holds: that one waits for people
+    await house.say(ATM, "cdm/transport", 4, "inoperative")
+    await house.tick(60)
+    catalogue = tmp_path / "rules"
+    catalogue.mkdir()
+    shutil.copy(DEFAULT_CATALOGUE / "atm.yaml", catalogue)
+    house.settings = RulesSettings(late_s=0, catch_up_s=0, directory=catalogue)
+    await house.restart()
+    assert await ends(house) == [("alm.burglary", "rule_removed")]
+    assert [(view.rule_id, view.state) for view in await house.rules.faults.list()] == [
+        ("atm.cdm.jam", FaultState.UNACKNOWLEDGED),
+        ("alm.fire", FaultState.LATCHED_UNACKNOWLEDGED),
+    ]
+    assert house.registry.get_sample_value("branchwatch_faults_active") == 2
+    await house.restart()
+    assert len(await ends(house)) == 1, "once"
+    house.settings = SETTINGS
+    await house.restart()
+    await house.say(PANEL, "zone1/alarm", 90, "burglary")
+    (again,) = await house.rules.faults.list(rule_id="alm.burglary")
+    assert again.observed_at_ms >= BEGIN_MS + 1000, "the rule came back and judges anew"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_fault_of_a_device_that_became_another_kind_ends_and_says_why(house: House, restarts: bool) -> None:
+    await house.say(PANEL, "zone1/alarm", 1, "burglary")
+    if restarts:
+        house.rules = house.new_rules()
+        await house.rules.restore(house.history)
+    await house.rules.devices_changed([SiteDevice(ATM, "atm"), SiteDevice(PANEL, "footfall_sensor")])
+    assert await ends(house) == [("alm.burglary", "device_changed")]
+    assert await house.rules.faults.list() == []
+
+
+async def test_a_fault_of_a_device_that_was_removed_ends_once_and_does_not_come_back(house: House) -> None:
+    await house.say(ATM, "idc/device", 1, "hardwareError")
+    await house.tick(40)
+    await house.rules.devices_changed([SiteDevice(PANEL, "alarm_panel")])
+    await house.rules.stop()
+    for _ in range(2):
+        house.rules = house.new_rules()
+        await house.rules.restore(house.history)
+        await house.rules.devices_changed([SiteDevice(PANEL, "alarm_panel")])
+        await house.tick(100)
+    assert await ends(house) == [("xfs.idc.down", "device_removed")]
+    await house.rules.devices_changed(SITE.devices)
+    await house.say(ATM, "idc/device", 110, "hardwareError")
+    await house.tick(141)
+    raised = [told for told in await house.told() if told[:2] == ("fault.raised", "xfs.idc.down")]
+    assert [at_s for *_, at_s in raised] == [31, 140], "the same word is news from a device that is back"
+
+
+async def test_a_fault_that_its_changed_rule_no_longer_sees_ends(house: House) -> None:
+    await house.say(PANEL, "link/supervision_age", 1, 200.0)
+    assert [view.rule_id for view in await house.rules.faults.list()] == ["alm.line_fail"]
+    await house.rules.stop()
+    house.settings = RulesSettings.model_validate(
+        {"late_s": 0, "catch_up_s": 0, "overrides": {"alm.line_fail": {"threshold": 300}}}
+    )
+    await house.restart()
+    await house.tick(70)
+    assert await ends(house) == [("alm.line_fail", None)]
 
 
 async def test_a_stop_stores_the_position_and_running_ends_delays(house: House) -> None:

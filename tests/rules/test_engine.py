@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rules.cases import HOURS
-from rules.condition import Outcome
+from rules.condition import ConditionState, Outcome, Phase
 from rules.engine import Engine
 from rules.files import load_rules
 from rules.instance import Change, Key
@@ -120,6 +120,15 @@ def test_a_device_that_left_the_inventory_clears_and_is_waited_for_when_it_comes
     assert [change.observed_at_ms for change in again] == [BEGIN_MS + 10_180_000]
 
 
+def test_a_part_that_a_changed_rule_no_longer_watches_has_no_fault_any_more() -> None:
+    engine = Engine(RULES, HOURS)
+    key = Key("alm.burglary", PANEL, "zone77")
+    engine.resume(key, ConditionState(Phase.ACTIVE, BEGIN_MS), BEGIN_MS, None)
+    changes = engine.prime(batch_of([]), SITE.series)
+    assert [(change.key, change.outcome) for change in changes] == [(key, Outcome.UNCOVERED)]
+    assert engine.set_devices(SITE.devices, BEGIN_MS) == []
+
+
 def _values(number: int) -> st.SearchStrategy[float]:
     signal = SITE.series[number].signal
     if signal.states:
@@ -192,6 +201,11 @@ async def _the_same_faults(
     assert told(changes) == told(expected)
 
 
+async def _the_same_faults_over_the_store(rows: list[Row], plan: list[tuple[int, str]], directory: Path) -> None:
+    async with stored_history(directory, SITE.series) as history:
+        await _the_same_faults(rows, plan, history)
+
+
 HIDDEN_BY_BACK_FILL = [
     SITE.row(ATM, "cdm/unit1/count", 0, 300),
     SITE.row(ATM, "cdm/unit1/low_threshold", 0, 200),
@@ -213,12 +227,8 @@ def test_any_split_redelivery_tick_and_restart_gives_the_same_faults(
 @example(HIDDEN_BY_BACK_FILL, [(3, "restart")])
 @given(readings(), plans)
 def test_so_it_does_over_the_real_store(rows: list[Row], plan: list[tuple[int, str]]) -> None:
-    async def over_the_store(directory: Path) -> None:
-        async with stored_history(directory, SITE.series) as history:
-            await _the_same_faults(rows, plan, history)
-
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(over_the_store(Path(directory)))
+        asyncio.run(_the_same_faults_over_the_store(rows, plan, Path(directory)))
 
 
 @settings(max_examples=200, deadline=None)
