@@ -107,7 +107,7 @@ def server(settings: Path | None) -> None:
     """
     loaded = _load(ServerSettings, settings)
     configure_logs(loaded.log)
-    _run(run_server(loaded, lambda url: click.echo(f"Branchwatch is ready at {url}  已就绪", err=True)))
+    _run(run_server(loaded, lambda url: click.echo(f"Branchwatch answers at {url}  已启动", err=True)))
 
 
 @commands.command()
@@ -135,9 +135,20 @@ def gateway(settings: Sequence[Path]) -> None:
     help=f"Pace of the day and what fails: {', '.join(scenario_names())}, or a YAML file.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same luck.")
+@click.option(
+    "--first-port", type=click.IntRange(1024, 65000), default=20000, show_default=True,
+    help="First of the ports used, five a branch.",
+)  # fmt: skip
 @click.option("--failures/--no-failures", default=False, show_default=True, help="Let the scenario's steps happen.")
 def simulate(
-    branches: int, directory: Path, broker_host: str, broker_port: int, scenario: str, seed: int, failures: bool
+    branches: int,
+    directory: Path,
+    broker_host: str,
+    broker_port: int,
+    scenario: str,
+    seed: int,
+    first_port: int,
+    failures: bool,
 ) -> None:
     """Simulate the devices of branches, each on its own protocol, until interrupted.
 
@@ -149,7 +160,14 @@ def simulate(
     loaded = _checked(lambda: load_scenario(scenario))
     _run(
         run_simulation(
-            branches, loaded, (broker_host, broker_port), directory, seed=seed, failures=failures, say=click.echo
+            branches,
+            loaded,
+            (broker_host, broker_port),
+            directory,
+            seed=seed,
+            first_port=first_port,
+            failures=failures,
+            say=click.echo,
         )
     )
 

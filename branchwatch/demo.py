@@ -12,6 +12,7 @@ from typing import Final
 from branchwatch.demo_report import DemoReport
 from branchwatch.deployment import Deployment
 from branchwatch.findings import Findings
+from branchwatch.simulation import make_directory
 from contracts.errors import ConfigurationError
 from runtime.clock import SystemClock
 from runtime.supervisor import Supervisor
@@ -64,11 +65,12 @@ class Demo:
         """Run to the end.
 
         Raises:
-            ConfigurationError: the port is taken.
+            ConfigurationError: the port is taken, or the directory cannot be used.
             DependencyUnavailable: a part did not come up, or did not drain.
             BaseExceptionGroup: a part failed while it ran.
         """
         kept = self._options.directory
+        self._check()
         directory = kept or Path(tempfile.mkdtemp(prefix="branchwatch-demo-"))
         done = False
         try:
@@ -80,12 +82,22 @@ class Demo:
             elif not done:
                 self._say(f"Data and logs are kept in {directory}")
 
-    async def _run(self, directory: Path) -> None:
+    def _check(self) -> None:
         options = self._options
         if not _is_free(options.port):
             raise ConfigurationError(
                 f"port {options.port} is taken; choose another one with --port, or --port 0 for any that is free"
             )
+        if options.directory is not None:
+            make_directory(options.directory)
+            if (options.directory / "server.yaml").exists():
+                raise ConfigurationError(
+                    f"--data-dir {options.directory} holds an earlier demonstration, whose counts would be taken for this"
+                    " one's; name another directory or remove it"
+                )
+
+    async def _run(self, directory: Path) -> None:
+        options = self._options
         deployment = Deployment(
             directory,
             options.branches,

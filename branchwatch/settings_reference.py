@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args, get_origin
 
 from annotated_types import BaseMetadata, Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -55,7 +55,7 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
         if inner is not None:
             yield from _rows(inner, f"{prefix}{name}.")
         else:
-            yield f"| `{prefix}{name}` | {_default(field)} | {_meaning(field)} |"
+            yield f"| `{prefix}{name}` | {_default(name, field)} | {_meaning(field)} |"
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
@@ -65,8 +65,8 @@ def _model_of(field: FieldInfo) -> type[BaseModel] | None:
     return found if found is not None and found.model_fields else None
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
+def _default(name: str, field: FieldInfo) -> str:
+    if field.is_required() or name == "driver":  # the driver chooses which keys there are
         return "**required**"
     value: Any = field.get_default(call_default_factory=True, validated_data={})
     if value is PydanticUndefined or value in (None, "", (), {}):
@@ -82,5 +82,8 @@ def _meaning(field: FieldInfo) -> str:
         for kind, (sign, attribute) in _BOUNDS.items()
         if isinstance(item, kind)
     ]
+    words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    if len(words) > 1:
+        bounds.append(f"one of {', '.join(map(str, words))}")
     text = (field.description or "").replace("|", "\\|").replace("``", "`").strip()
     return " ".join(part for part in (text, f"({', '.join(bounds)})" if bounds else "") if part)

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import yaml
 
+from contracts.errors import ConfigurationError
 from runtime.clock import SystemClock
 from runtime.supervisor import Supervisor
-from simulators.branch import Address, SimulatedBranch
+from simulators.branch import PORTS, Address, SimulatedBranch
 from simulators.player import Player
 from simulators.scenario import Scenario
 from simulators.world import CHINA, World
@@ -21,10 +22,40 @@ DEVICE_NAMES: Final = {
 }
 
 
-def make_branches(count: int, scenario: Scenario, broker: tuple[str, int], seed: int) -> list[SimulatedBranch]:
-    """Branches ``BR0001`` … of one world whose day begins as the scenario says."""
+_HEAD: Final = """\
+# Gateway of the simulated branch {}. The broker's port is the near end of a simulated line, which can be cut;
+# the line and the devices exist while the simulation runs.
+"""
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory where it is missing.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"directory {directory}: cannot be made: {error.strerror}; name one that this user may write"
+        ) from error
+
+
+def make_branches(
+    count: int, scenario: Scenario, broker: tuple[str, int], seed: int, first_port: int | None = None
+) -> list[SimulatedBranch]:
+    """Branches ``BR0001`` … of one world whose day begins as the scenario says.
+
+    Their ports follow one another from ``first_port``; any free ones where it is ``None``.
+    """
     world = World(seed=seed, pace=scenario.pace, begin_at=scenario.begins_at(datetime.now(CHINA)), day_s=scenario.day_s)
-    return [SimulatedBranch(f"BR{number:04d}", world, broker) for number in range(1, count + 1)]
+    branches = []
+    for number in range(1, count + 1):
+        begin = None if first_port is None else first_port + (number - 1) * PORTS
+        ports = None if begin is None else range(begin, begin + PORTS)
+        branches.append(SimulatedBranch(f"BR{number:04d}", world, broker, ports))
+    return branches
 
 
 def _connection(address: Address, poll_s: float) -> dict[str, Any]:
@@ -66,12 +97,12 @@ def write_gateway_settings(
     branches: Sequence[SimulatedBranch], scenario: Scenario, directory: Path, data_dir: Path
 ) -> list[Path]:
     """Write one settings file a branch into ``directory``; gives the paths."""
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     paths = []
     for branch in branches:
         path = directory / f"{branch.branch_id}.yaml"
-        document = gateway_document(branch, scenario, data_dir)
-        path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        document = yaml.safe_dump(gateway_document(branch, scenario, data_dir), sort_keys=False, allow_unicode=True)
+        path.write_text(_HEAD.format(branch.branch_id) + document, encoding="utf-8")
         paths.append(path)
     return paths
 
@@ -83,6 +114,7 @@ async def run_simulation(
     directory: Path,
     *,
     seed: int,
+    first_port: int,
     failures: bool,
     say: Callable[[str], None],
 ) -> None:
@@ -94,10 +126,11 @@ async def run_simulation(
         broker: where the branches' lines lead.
         directory: where the gateways' settings are written.
         seed: same seed, same luck.
+        first_port: the first of the loopback ports used; the same port means the same settings files.
         failures: whether the scenario's steps happen; repairs are then up to whoever watches.
         say: told where to go on.
     """
-    branches = make_branches(count, scenario, broker, seed)
+    branches = make_branches(count, scenario, broker, seed, first_port)
     paths = write_gateway_settings(branches, scenario, directory, directory / "data")
     supervisor = Supervisor()
     supervisor.stop_on_signals()

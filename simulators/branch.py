@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from runtime.supervisor import Service
 from simulators.alarm_panel import AlarmPanelSimulator
@@ -16,6 +17,10 @@ from simulators.world import World
 
 ATMS = 2
 """ATMs of a simulated branch: a small one."""
+
+
+PORTS: Final = 3 + ATMS
+"""Loopback ports of a simulated branch: line, panel, footfall sensor, ATMs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,12 @@ def free_ports(count: int) -> list[int]:
 class SimulatedBranch:
     """Two ATMs, an alarm panel and a footfall sensor, and the line to the broker.
 
+    Args:
+        branch_id: branch.
+        world: the world it stands in.
+        broker: where its line leads.
+        ports: :data:`PORTS` loopback ports; any that are free where none are given.
+
     Attributes:
         branch_id: branch.
         devices: simulated devices by local id.
@@ -60,9 +71,11 @@ class SimulatedBranch:
         line_port: loopback port at which the gateway finds the broker's end of the line.
     """
 
-    def __init__(self, branch_id: str, world: World, broker: tuple[str, int]) -> None:
+    def __init__(
+        self, branch_id: str, world: World, broker: tuple[str, int], ports: Sequence[int] | None = None
+    ) -> None:
         self.branch_id = branch_id
-        self.line_port, panel_port, footfall_port, *atm_ports = free_ports(3 + ATMS)
+        self.line_port, panel_port, footfall_port, *atm_ports = ports or free_ports(PORTS)
         self.line = Line(self.line_port, broker)
         own_world = world.of(branch_id)
         account = f"{int(branch_id[2:]) if branch_id[2:].isdecimal() else 0:04d}"

@@ -93,6 +93,22 @@ def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert (done.returncode, "data_dir = 'data': cannot be made: File exists" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("arguments", [["simulate", "--directory"], ["demo", "--data-dir"]])
+def test_a_directory_that_cannot_be_made_is_named(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run(*arguments, "file/inside", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "file/inside: cannot be made: Not a directory" in done.stderr
+
+
+def test_a_second_demonstration_in_the_data_of_the_first_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "server.yaml").write_text("")
+    done = run("demo", "--data-dir", "old", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--data-dir old holds an earlier demonstration" in done.stderr
+
+
 def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -125,7 +141,7 @@ def test_a_server_ends_in_order_with_status_0(number: signal.Signals, tmp_path: 
     ) as server:
         assert server.stderr is not None
         for line in server.stderr:
-            if "Branchwatch is ready at http://127.0.0.1:" in line:
+            if "Branchwatch answers at http://127.0.0.1:" in line:
                 break
         server.send_signal(number)
         rest = server.stderr.read()
