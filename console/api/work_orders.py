@@ -10,6 +10,7 @@ from console.api.ports import WorkOrders
 from console.api.problem import CONFLICT, NOT_FOUND, ProblemKind
 from contracts.faults import Severity, WorkOrderType
 from contracts.work_orders import OPEN_STATES, PauseReason, WorkOrderCommand, WorkOrderState
+from maintenance.transitions import CommandIncomplete
 from maintenance.work_orders import CommandIdReused, CommandRequest, RevisionConflict
 from runtime.event_log import Event
 
@@ -17,6 +18,9 @@ ActorName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"\S", de
 RowId = Annotated[int, Field(ge=1, lt=2**63)]
 
 REVISION: Final = ProblemKind(RevisionConflict.code, 409, "Somebody else changed the order", CONFLICT.next_step)
+INCOMPLETE: Final = ProblemKind(
+    CommandIncomplete.code, 409, "The command lacks something", "Send it again with what the detail names."
+)
 REUSED: Final = ProblemKind(CommandIdReused.code, 409, "The command id is taken", "Choose a new command id.")
 
 
@@ -187,6 +191,6 @@ def endpoints(work_orders: WorkOrders) -> tuple[AnyEndpoint, ...]:
         Endpoint(
             "POST", f"{one}/commands", "commandWorkOrder", "Move a work order; idempotent by command_id",
             (WorkOrderPath, Nothing, CommandBody), WorkOrderDetail, handlers.command,
-            (NOT_FOUND, CONFLICT, REVISION, REUSED),
+            (NOT_FOUND, CONFLICT, REVISION, INCOMPLETE, REUSED),
         ),
     )  # fmt: skip

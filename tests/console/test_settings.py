@@ -20,5 +20,5 @@ def test_a_loopback_host_is_taken(host: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "branchwatch.example", ""])
 def test_any_other_host_is_a_configuration_error_with_the_reason(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRANCHWATCH_CONSOLE__HOST", host)
-    with pytest.raises(ConfigurationError, match=r"console\.host.*loopback.*no accounts yet"):
+    with pytest.raises(ConfigurationError, match=r"CONSOLE__HOST.*loopback.*no accounts yet"):
         load_settings(ServerSettings, None)

@@ -104,7 +104,7 @@ function showLegend() {
   const item = (mark, text) => element("span", {}, mark, text);
   document.getElementById("legend").replaceChildren(
     item(element("i", { class: "swatch" }), word("legend.normal")),
-    ...SEVERITIES.map((severity) => item(symbol(severity, "acknowledged", 18), word(`severity.${severity}`))),
+    ...SEVERITIES.map((severity) => item(symbol(severity, "normal", 18), word(`severity.${severity}`))),
     item(element("i", { class: "swatch no-data" }), word("legend.no_data")),
     item(glyph("maintenance", 16), word("legend.maintenance")));
 }

@@ -59,7 +59,7 @@ export class OrderList {
       element("span", { class: "title" }, data(order.number), " ", given(order, "title")),
       element("span", { class: "sub" }, data(order.device_id), order.assignee ? " · " : "", order.assignee ? data(order.assignee, "span", "") : ""));
     const row = element("article", { class: `row${ended ? " over" : ""}`, "data-order": order.id },
-      element("div", { class: "line" }, symbol(order.severity, "acknowledged", 20), toggle,
+      element("div", { class: "line" }, symbol(order.severity, "normal", 20), toggle,
         element("span", { class: "state" }, word(`order_state.${order.state}`)),
         element("span", { class: "when" }, time(ended ? order.closed_at_ms : order.opened_at_ms), ended ? null : ticking(order.opened_at_ms))));
     if (history !== undefined) row.append(this.more(order, history));

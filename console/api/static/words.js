@@ -93,7 +93,7 @@ const ZH = {
   "symbol.latched_acknowledged": "{severity}，锁定，需复位", "symbol.normal": "{severity}", "symbol.count": "{severity}：{count}",
   "age.s": "{s} 秒", "age.min_s": "{min} 分 {s} 秒", "age.min": "{min} 分钟", "age.h": "{h} 小时", "age.d": "{d} 天",
   "duration.now": "立即", "duration.s": "{n} 秒", "duration.min": "{n} 分钟", "duration.h": "{n} 小时", "duration.d": "{n} 天",
-  "date": "{year}年{month}{day}日 {weekday}", "date.short": "{month}{day}日 {time}",
+  "date": "{year}年{month}{day}日 {weekday} UTC{offset}", "date.short": "{month}{day}日 {time}",
   "severity.critical": "紧急", "severity.major": "重要", "severity.minor": "次要", "severity.info": "提示",
   "fault_state.normal": "已结束", "fault_state.unacknowledged": "未确认", "fault_state.acknowledged": "已确认",
   "fault_state.returned_unacknowledged": "已恢复未确认", "fault_state.latched_unacknowledged": "锁定未确认", "fault_state.latched_acknowledged": "锁定，需复位",
