@@ -1,6 +1,6 @@
 """The port between a protocol driver and the gateway."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,12 +40,36 @@ class Sink(Protocol):
     driver may hand over the same value as often as it likes.
     """
 
-    async def observe(self, observations: Sequence[Observation]) -> None:
-        """Take observations. Returned means they are in the outbox and survive the death of this process.
+    async def observe(self, observations: Sequence[Observation], keep: Mapping[str, str | None] = {}) -> None:
+        """Take observations, and what the driver has to know again in the next life of the gateway.
 
-        Safe to call from one task at a time per device; order is kept. Raises:
+        Returned means both are in the outbox and survive the death of this process; where an observation is an event they
+        survive the loss of power, too. Observations and memory are one transaction: whoever finds the one finds the
+        other, so a driver that keeps which messages it took here, and looks before it takes one, takes each once.
+
+        Safe to call from one task at a time per device; order is kept. Cancelled means that nobody knows whether it was
+        taken; :meth:`recall` tells.
+
+        Args:
+            observations: what was seen, in order; may be empty.
+            keep: key → text to keep in place of what was kept under that key, ``None`` to forget it; keys not named stay.
+                Keys are the driver's own: those of another device, or of another driver of the same device, are apart.
+                How many there are is for the driver to bound.
+
+        Raises:
             DependencyUnavailable: the outbox cannot be written; nothing of this call was taken, so do not answer the
                 device as if it were.
+        """
+        ...
+
+    async def recall(self) -> Mapping[str, str]:
+        """What is kept for this device and driver, by key, in no order; empty where nothing is.
+
+        It is what the last :meth:`observe` that reached the disk left. To be called at the beginning of every
+        :meth:`Driver.run`, because the run before it may have been cut off in the middle of a hand-over.
+
+        Raises:
+            DependencyUnavailable: the outbox cannot be read.
         """
         ...
 
@@ -63,8 +87,9 @@ class Driver(Protocol):
 
     The gateway supervises: it calls :meth:`run`, and when that raises or returns it counts, reports
     ``link/state = down`` for :class:`~contracts.errors.DeviceUnreachable`, waits with growing back-off and calls it
-    again on the same object. A driver keeps what must outlive a reconnect (counters, last totals) in itself and reports
-    its own ``link/*`` signals while it runs.
+    again on the same object. A driver keeps what must outlive a reconnect (counters, last totals) in itself, what must
+    outlive the process (messages taken, conditions that hold) in the sink's memory, and reports its own ``link/*`` signals
+    while it runs.
     """
 
     protocol: str

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from contracts.errors import BranchwatchError, DeviceError
@@ -12,8 +12,9 @@ from contracts.signals import DeviceKind
 from gateway.driver import Identity, Observation
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.file import RefusedInput
+from gateway.outbox.memory import Keepsake
 from gateway.outbox.outbox import Outbox
-from gateway.report import Report
+from gateway.report import Report, clean
 from gateway.reporter import LINK_DOWN, LINK_STATE, Reporter
 from runtime.clock import Clock
 from runtime.logs import get_logger
@@ -110,11 +111,11 @@ class DeviceIntake:
 
     # -- the port ----------------------------------------------------------------------------------------------------
 
-    async def observe(self, observations: Sequence[Observation]) -> None:
-        """Take observations; see :class:`gateway.driver.Sink`."""
+    async def observe(self, observations: Sequence[Observation], keep: Mapping[str, str | None] = {}) -> None:
+        """Take observations and what to keep; see :class:`gateway.driver.Sink`."""
         async with self._lock:
             report = self._reporter.take(observations, self._clock.now_ms())
-            await self._store(report)
+            await self._store(report, Keepsake(self.device_id, self.entry.driver, dict(keep)) if keep else None)
         accepted = len(observations) - len(report.refusals)
         self.taken += accepted
         self._metrics.observations.labels(self._branch_id, self.entry.driver).inc(accepted)
@@ -124,11 +125,16 @@ class DeviceIntake:
             self._heard = True
             await self._on_first_word()
 
+    async def recall(self) -> Mapping[str, str]:
+        """What the driver keeps of the device; see :class:`gateway.driver.Sink`."""
+        async with self._lock:
+            return await self._outbox.recall(self.device_id, self.entry.driver)
+
     async def identify(self, identity: Identity) -> None:
         """Take what the device says it is; see :class:`gateway.driver.Sink`."""
         async with self._lock:
             known = self._known
-            merged = Identity(*(getattr(identity, field)[:128] or getattr(known, field) for field in _FIELDS))
+            merged = Identity(*(clean(getattr(identity, field)[:128]) or getattr(known, field) for field in _FIELDS))
             if merged == known:
                 return
             changes = [
@@ -182,15 +188,17 @@ class DeviceIntake:
         async with self._lock:
             await self._store(self._reporter.snapshot(self._clock.now_ms(), reachable=self.is_reachable))
 
-    async def _store(self, report: Report) -> None:
+    async def _store(self, report: Report, keep: Keepsake | None = None) -> None:
         """Store a report and then remember it, so that what could not be stored is reported again."""
-        await self._outbox.store(report.readings, urgent=report.urgent, on_stored=lambda: self._reporter.accept(report))
+        await self._outbox.store(
+            report.readings, urgent=report.urgent, on_stored=lambda: self._reporter.accept(report), keep=keep
+        )
 
     def _keep(self, code: str, detail: str, raw: bytes) -> None:
         self.refused += 1
         self._metrics.refused.labels(self._branch_id, self.entry.driver).inc()
         self._refused_inputs.add(
-            RefusedInput(self._clock.now_ms(), self.device_id, code, detail[:RAW_LIMIT], raw[:RAW_LIMIT])
+            RefusedInput(self._clock.now_ms(), self.device_id, code, clean(detail), raw[:RAW_LIMIT])
         )
         _log.debug("input refused", device_id=self.device_id, code=code, detail=detail[:200])
 

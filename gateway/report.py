@@ -130,3 +130,9 @@ def _is_urgent(signal: Signal, before: Series | None, value: float | str) -> boo
 def _badness(signal: Signal, word: float | str) -> int:
     condition = next((state.condition for state in signal.states if state.word == word), Condition.UNKNOWN)
     return CONDITION_ORDER.index(condition)
+
+
+def clean(text: str) -> str:
+    """Text that any JSON reader and any database takes: bounded, without control characters and lone surrogates."""
+    short = text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in short)

@@ -16,7 +16,7 @@ from contracts.errors import RefusalCode
 from contracts.senml import ABSOLUTE_FROM_S
 from contracts.signals import DeviceKind, Signal, Sort
 from gateway.driver import Observation
-from gateway.report import CLOCK_STEP_MS, SERIES_LIMIT, TEXT_LIMIT, Draft, Report, Series
+from gateway.report import CLOCK_STEP_MS, SERIES_LIMIT, Draft, Report, Series, clean
 
 COUNTER_PAUSE_MS: Final = 10_000
 """A growing counter is reported at most this often: a busy one costs six readings a minute and loses no growth."""
@@ -83,14 +83,14 @@ class Reporter:
             if not isinstance(value, str):
                 draft.refuse(path, RefusalCode.WRONG_TYPE, f"{signal.sort}: expected text, got {value!r}")
             elif signal.sort is Sort.EVENT:
-                draft.emit(path, signal, _clean(value), at_ms)
+                draft.emit(path, signal, clean(value), at_ms)
             else:
                 self._take_state(draft, path, signal, value, at_ms)
         else:
             self._take_number(draft, path, signal, value, at_ms)
 
     def _take_state(self, draft: Draft, path: str, signal: Signal, word: str, at_ms: int) -> None:
-        raw = "" if signal.ordinal(word) is not None else _clean(word)
+        raw = "" if signal.ordinal(word) is not None else clean(word)
         before = draft.series(path)
         known = "unknown" if raw or signal.ordinal(word) is None else word
         if before is None or known != before.reported or _is_due(before, at_ms, _heartbeat_ms(signal)):
@@ -197,9 +197,3 @@ def _finite(value: float) -> float | None:
 def _number(value: float | str) -> float:
     """Value of a gauge or counter series, which only ever holds numbers."""
     return float(value)
-
-
-def _clean(text: str) -> str:
-    """Text that any JSON reader takes: bounded, without control characters and lone surrogates."""
-    short = text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in short)

@@ -14,7 +14,9 @@ from typing import Any, Final
 from contracts.errors import DependencyUnavailable
 from contracts.readings import Reading
 from gateway.driver import Identity
+from gateway.outbox import memory
 from gateway.outbox.figures import OutboxStatistics, read_statistics
+from gateway.outbox.memory import Keepsake
 from gateway.outbox.packing import StoredPack, fragments_of, packs_of
 from gateway.outbox.schema import connect
 
@@ -61,8 +63,10 @@ class OutboxFile:
 
     # -- storing -----------------------------------------------------------------------------------------------------
 
-    def store(self, readings: Sequence[Reading], now_ms: int, most: int, *, durable: bool) -> int:
-        """Add readings in one transaction, as fragments of at most ``most`` readings.
+    def store(
+        self, readings: Sequence[Reading], now_ms: int, most: int, *, durable: bool, keep: Keepsake | None = None
+    ) -> int:
+        """Add readings, as fragments of at most ``most`` readings, and change a driver's memory, in one transaction.
 
         Returns:
             Bytes stored.
@@ -79,6 +83,8 @@ class OutboxFile:
                 "UPDATE outbox SET produced = produced + ?, bytes = bytes + ?, newest_ms = max(newest_ms, ?)",
                 (len(readings), size, newest_ms),
             )
+            if keep is not None:
+                memory.write(self._connection, keep)
         return size
 
     def uncut_readings(self) -> int:
@@ -236,6 +242,11 @@ class OutboxFile:
                 " host_reboots = host_reboots + (host_boot <> '' AND ?1 <> '' AND host_boot <> ?1)",
                 (host_boot,),
             )
+
+    def recall(self, device_id: str, driver: str) -> dict[str, str]:
+        """What a driver keeps of a device, by key."""
+        rows = self._all("SELECT key, value FROM memory WHERE device_id = ? AND driver = ?", device_id, driver)
+        return dict(rows)
 
     def identities(self) -> dict[str, Identity]:
         """What each device last said it is, by full device id."""

@@ -15,6 +15,7 @@ from gateway.driver import Identity
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.figures import OutboxStatistics
 from gateway.outbox.file import OutboxFile, RefusedInput
+from gateway.outbox.memory import Keepsake
 from gateway.outbox.packing import StoredPack
 from gateway.settings import OutboxSettings
 from runtime.clock import Clock
@@ -107,7 +108,12 @@ class Outbox:
     # -- storing -----------------------------------------------------------------------------------------------------
 
     async def store(
-        self, readings: Sequence[Reading], *, urgent: bool, on_stored: Callable[[], None] = lambda: None
+        self,
+        readings: Sequence[Reading],
+        *,
+        urgent: bool,
+        on_stored: Callable[[], None] = lambda: None,
+        keep: Keepsake | None = None,
     ) -> None:
         """Store readings; returned means they survive this process, and urgent ones the loss of power.
 
@@ -116,11 +122,12 @@ class Outbox:
             urgent: commit durably and send at once.
             on_stored: called once when the commit is done, also where the caller was cancelled while it ran; not called
                 where nothing was stored. Cancellation waits for the running commit.
+            keep: change of a driver's memory that goes with the readings, in the same transaction.
 
         Raises:
             DependencyUnavailable: disk full, read-only or failing; nothing was stored.
         """
-        if not readings:
+        if not readings and keep is None:
             on_stored()
             return
         began_s = time.monotonic()
@@ -136,7 +143,9 @@ class Outbox:
             self._note_arrival(len(readings), urgent=urgent)
             on_stored()
 
-        job = self._submit(self._file.store, readings, self._clock.now_ms(), self._pack_readings, durable=urgent)
+        job = self._submit(
+            self._file.store, readings, self._clock.now_ms(), self._pack_readings, durable=urgent, keep=keep
+        )
         job.add_done_callback(settle)
         try:
             await asyncio.shield(job)
@@ -240,6 +249,10 @@ class Outbox:
     async def count_start(self, host_boot: str) -> None:
         """Count a start of the gateway, and a restart of the computer where its boot id is a new one."""
         await self._call(self._file.count_start, host_boot)
+
+    async def recall(self, device_id: str, driver: str) -> dict[str, str]:
+        """What a driver keeps of a device, by key."""
+        return await self._call(self._file.recall, device_id, driver)
 
     async def identities(self) -> dict[str, Identity]:
         """What each device last said it is, by full device id."""

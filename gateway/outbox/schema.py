@@ -2,7 +2,7 @@
 
 A fragment is what one hand-over of a driver became, encoded once. A pack is a run of fragments with a number; fragments
 and packs are both cut in order, so a pack needs only its first and last fragment. ``outbox`` holds the one row that says
-whose outbox this is and counts what happened since it was made.
+whose outbox this is and counts what happened since it was made. ``memory`` is what drivers keep between lives.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Final
 
 from contracts.errors import ConfigurationError, DependencyUnavailable
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _TABLES: Final = """
 CREATE TABLE outbox (
@@ -69,6 +69,16 @@ CREATE TABLE identity (
 );
 """
 
+_MEMORY: Final = """
+CREATE TABLE memory (
+    device_id TEXT NOT NULL,
+    driver TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (device_id, driver, key)
+) WITHOUT ROWID
+"""
+
 
 def connect(path: Path, branch_id: str, now_ms: int) -> sqlite3.Connection:
     """Open an outbox, or make it with a boot identity of its own.
@@ -116,9 +126,11 @@ def _make_or_check(connection: sqlite3.Connection, path: Path, branch_id: str, n
             "INSERT INTO outbox (one, branch_id, boot, made_at_ms) VALUES (1, ?, ?, ?)",
             (branch_id, str(uuid.uuid4()), now_ms),
         )
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    elif version != VERSION:
+    elif version not in {1, VERSION}:
         raise ConfigurationError(f"outbox {path}: version {version}, expected {VERSION}; use a new data_dir")
+    if version < VERSION:  # version 1 had no memory of drivers
+        connection.execute(_MEMORY)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
     owner = connection.execute("SELECT branch_id FROM outbox").fetchone()[0]
     if owner != branch_id:
         raise ConfigurationError(

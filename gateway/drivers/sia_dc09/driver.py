@@ -27,7 +27,7 @@ _LONGEST_TICK_S: Final = 10.0
 class Dc09Driver:
     """Listens for one panel. It never calls the panel, so a panel that is silent is ``link/state`` down, no error.
 
-    What is known of the panel outlives :meth:`run`.
+    What is known of the panel outlives :meth:`run` and the process.
     """
 
     protocol = "dc09"
@@ -42,7 +42,9 @@ class Dc09Driver:
 
         Raises:
             DeviceUnreachable: the address cannot be listened on.
+            DependencyUnavailable: the outbox cannot be read, so nobody knows which messages were taken.
         """
+        await self._receiver.recall(sink)
         host, port = self._settings.listen_host, self._settings.listen_port
         connections = asyncio.TaskGroup()
         listening = True

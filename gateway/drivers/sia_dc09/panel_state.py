@@ -147,8 +147,12 @@ def _bypass(state: PanelState, event: ContactEvent, *, group: bool) -> Step:
     restored = event.qualifier is Qualifier.RESTORE
     holding = state.holding - {condition} if restored else state.holding | {condition}
     step = _report_states(replace(state, holding=holding), [path] if names_zone else [])
-    bypassed = {held.path for held in holding if held.path.endswith("/bypass")}
-    return Step(step.state, (*step.observations, Observation("panel/bypassed_zones", len(bypassed))))
+    return Step(step.state, (*step.observations, Observation("panel/bypassed_zones", bypassed_zones(step.state))))
+
+
+def bypassed_zones(state: PanelState) -> int:
+    """How many zones, or groups of an area's zones, are left out now."""
+    return len({held.path for held in state.holding if held.path.endswith("/bypass")})
 
 
 def _operate(state: PanelState, event: ContactEvent, effect: Operates) -> Step:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from contracts.readings import Reading
 from gateway.driver import Identity
 from gateway.outbox import Outbox, OutboxFile, StoredPack, statistics
 from gateway.outbox.file import REFUSED_LIMIT, RefusedInput
+from gateway.outbox.memory import Keepsake
 from gateway.outbox.packing import PACK_BYTES_LIMIT
 from gateway.settings import OutboxSettings
 from runtime.clock import ManualClock
@@ -133,6 +135,36 @@ def test_refused_inputs_are_kept_newest_first_and_bounded(tmp_path: Path) -> Non
         assert len(kept) == REFUSED_LIMIT
         assert kept[0] == inputs[-1]
         assert file.statistics().refused_inputs == 1500
+
+
+def test_what_a_driver_keeps_is_one_with_its_readings_and_apart_from_other_drivers(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    panel = partial(Keepsake, f"{BRANCH}/alm-01", "dc09")
+    with opened(path) as file:
+        file.store([reading(1)], NOW_MS, 200, durable=True, keep=panel({"message/a": "1", "message/b": "2"}))
+        file.store([], NOW_MS, 200, durable=False, keep=panel({"message/a": None, "message/b": "3", "gone": None}))
+        file.store([], NOW_MS, 200, durable=False, keep=Keepsake(f"{BRANCH}/alm-01", "axis", {"message/b": "4"}))
+        file._connection.execute("CREATE TRIGGER full BEFORE UPDATE ON memory BEGIN SELECT RAISE(ABORT, 'full'); END")
+        with pytest.raises(DependencyUnavailable, match="full"):
+            file.store([reading(2)], NOW_MS, 200, durable=True, keep=panel({"message/b": "5"}))
+    with opened(path) as file:
+        assert file.recall(f"{BRANCH}/alm-01", "dc09") == {"message/b": "3"}
+        assert file.recall(f"{BRANCH}/alm-01", "axis") == {"message/b": "4"}
+        assert file.recall(f"{BRANCH}/alm-02", "dc09") == {}
+        assert file.statistics().produced == 1
+
+
+def test_an_outbox_from_before_drivers_kept_anything_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with opened(path) as file:
+        boot = file.boot
+        file.store([reading(1)], NOW_MS, 200, durable=True)
+        file._connection.execute("DROP TABLE memory")
+        file._connection.execute("PRAGMA user_version = 1")
+    with opened(path) as file:
+        assert file.boot == boot
+        assert file.statistics().produced == 1
+        assert file.recall(f"{BRANCH}/alm-01", "dc09") == {}
 
 
 def test_identities_and_starts_are_remembered(tmp_path: Path) -> None:

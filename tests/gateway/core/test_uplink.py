@@ -198,7 +198,7 @@ async def test_packs_asked_for_are_sent_again_and_those_no_longer_kept_are_count
     assert (await outbox.statistics()).unavailable_packs == 1
 
 
-HOSTILE = {
+HOSTILE: dict[str, str | bytes] = {
     "beyond what a database counts": '{"boot": "%s", "resend": [[1e30, 1e30]]}',
     "whole numbers beyond what a database counts": '{"boot": "%s", "resend": [[1' + "0" * 30 + ", 1" + "0" * 31 + "]]}",
     "digits without end": '{"boot": "%s", "resend": [[1, ' + "9" * 5000 + "]]}",

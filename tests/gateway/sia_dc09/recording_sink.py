@@ -1,6 +1,6 @@
 """A sink that keeps in memory what a driver hands over, and checks it against the device catalogue as the gateway does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from contracts.errors import DependencyUnavailable, DeviceError
 from contracts.signals import DeviceKind, Sort
@@ -15,8 +15,9 @@ class RecordingSink:
         self.refused: list[tuple[bytes | str, DeviceError]] = []
         self.is_full = False
         self.turned_away = 0
+        self.memory: dict[str, str] = {}
 
-    async def observe(self, observations: Sequence[Observation]) -> None:
+    async def observe(self, observations: Sequence[Observation], keep: Mapping[str, str | None] = {}) -> None:
         self._check_space()
         for observation in observations:
             signal = self.kind.signal(observation.path)
@@ -29,6 +30,14 @@ class RecordingSink:
             else:
                 assert isinstance(observation.value, (int, float))
         self.taken.extend(observations)
+        for key, value in keep.items():
+            if value is None:
+                self.memory.pop(key, None)
+            else:
+                self.memory[key] = value
+
+    async def recall(self) -> Mapping[str, str]:
+        return dict(self.memory)
 
     async def identify(self, identity: Identity) -> None:
         self._check_space()

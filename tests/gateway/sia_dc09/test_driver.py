@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.devices import ALARM_PANEL, ATM
 from contracts.errors import ConfigurationError, DeviceUnreachable
+from gateway.driver import Observation
 from gateway.drivers.sia_dc09 import Settings, create
 from gateway.drivers.sia_dc09.driver import MOST_CONNECTIONS
 from gateway.drivers.sia_dc09.frame import seal
@@ -114,10 +115,10 @@ async def test_the_answer_waits_for_the_commit() -> None:
     committed = asyncio.Event()
 
     class SlowSink(RecordingSink):
-        async def observe(self, observations: object) -> None:
-            if any(seen.path == "panel/event" for seen in observations):  # type: ignore[attr-defined]
+        async def observe(self, observations: Sequence[Observation], keep: Mapping[str, str | None] = {}) -> None:
+            if any(seen.path == "panel/event" for seen in observations):
                 await committed.wait()
-            await super().observe(observations)  # type: ignore[arg-type]
+            await super().observe(observations, keep)
 
     async with running(SlowSink(ALARM_PANEL)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

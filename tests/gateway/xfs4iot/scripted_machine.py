@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,11 +111,16 @@ class Recorder:
         self.seen: list[Observation] = []
         self.identities: list[Identity] = []
         self.refused: list[tuple[bytes | str, DeviceError]] = []
+        self.memory: dict[str, str] = {}
         self._news = asyncio.Event()
 
-    async def observe(self, observations: Sequence[Observation]) -> None:
+    async def observe(self, observations: Sequence[Observation], keep: Mapping[str, str | None] = {}) -> None:
         self.seen += observations
+        self.memory = {key: text for key, text in {**self.memory, **keep}.items() if text is not None}
         self._news.set()
+
+    async def recall(self) -> Mapping[str, str]:
+        return dict(self.memory)
 
     async def identify(self, identity: Identity) -> None:
         self.identities.append(identity)

@@ -1,7 +1,7 @@
 """The driver in conversation with a scripted machine over real WebSockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -331,10 +331,10 @@ class FullDisk(Recorder):
 
     is_full = False
 
-    async def observe(self, observations: Sequence[Observation]) -> None:
+    async def observe(self, observations: Sequence[Observation], keep: Mapping[str, str | None] = {}) -> None:
         if self.is_full:
             raise DependencyUnavailable("the outbox cannot be written: disk full")
-        await super().observe(observations)
+        await super().observe(observations, keep)
 
 
 async def test_an_error_text_that_could_not_be_written_is_told_in_the_next_run(modern: ScriptedMachine) -> None:
