@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from contracts.identity import SHARDS
+from contracts.pack import MESSAGE_BYTES
 from runtime.settings import Section
 
 
@@ -17,7 +18,7 @@ class CollectorSettings(Section):
     batch_bytes: int = Field(default=8 * 2**20, ge=1, description="bytes from which a batch takes no more messages")
     batch_age_ms: int = Field(default=20, ge=0, le=10_000, description="how long a batch waits for more messages")
     inbox_messages: int = Field(default=5_000, ge=1, description="messages received ahead of the batch at most")
-    pack_bytes: int = Field(default=256 * 1024, ge=1024, description="larger messages are refused unread")
+    pack_bytes: int = Field(default=MESSAGE_BYTES, ge=1024, description="larger messages are refused unread")
     future_s: float = Field(default=300, ge=0, description="how far ahead of this clock an observation may be")
     review_s: float = Field(default=1.0, gt=0, le=60, description="time between reviews of holes and heartbeats")
     hole_grace_s: float = Field(default=10, ge=0, description="age from which a missing pack is asked for")

@@ -6,6 +6,7 @@ A pack's first three records are the gateway's: ``{branch}/gateway/boot`` (text)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from contracts import senml
 from contracts.errors import ContractViolation, RefusalCode
@@ -36,6 +37,9 @@ class Header:
 
 
 _HEADER_RECORDS = 3
+
+MESSAGE_BYTES: Final = 256 * 1024
+"""Largest message of readings: no gateway sends a larger one, every collector takes one of this size."""
 
 
 def encode_readings(readings: Sequence[Reading]) -> bytes:

@@ -86,3 +86,20 @@ SELECT series, observed_at, value, position, live FROM reading WHERE position BE
 SCAN_EVENTS: Final = """
 SELECT series, observed_at, text, position FROM event WHERE position BETWEEN ? AND ? ORDER BY position, rowid
 """
+
+
+MERGED_PACKS = """
+CREATE OR REPLACE TEMP TABLE merged_pack AS
+SELECT branch_id, boot, min(low) AS low, max(high) AS high
+FROM (
+    SELECT *, sum(begins) OVER (PARTITION BY branch_id, boot ORDER BY low, high) AS run
+    FROM (
+        SELECT *, CASE WHEN low <= 1 + max(high) OVER (
+            PARTITION BY branch_id, boot ORDER BY low, high ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) THEN 0 ELSE 1 END AS begins
+        FROM pack
+    )
+)
+GROUP BY branch_id, boot, run
+"""
+"""Pack identities as few runs: each commit appends its own, and adjoining ones are one."""

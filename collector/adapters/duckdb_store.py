@@ -77,7 +77,8 @@ class DuckDbStore:
         self._look()
 
     def _look(self) -> None:
-        """Take position and pack identities from the file."""
+        """Take position and pack identities from the file, and leave the identities there as the few runs they are."""
+        self._merge_packs()
         row = self._connected.execute("SELECT coalesce(max(position), 0) FROM store_commit").fetchone()
         committed: dict[tuple[str, str], IntervalSet] = {}
         runs = self._connected.execute("SELECT branch_id, boot, low, high FROM pack ORDER BY branch_id, boot, low")
@@ -85,6 +86,17 @@ class DuckDbStore:
             committed.setdefault((branch_id, boot), IntervalSet()).add(low, high)
         self._position = 0 if row is None else int(row[0])
         self._committed = committed
+
+    def _merge_packs(self) -> None:
+        connection = self._connected
+        connection.execute(sql.MERGED_PACKS)
+        counts = connection.execute("SELECT (SELECT count(*) FROM pack), (SELECT count(*) FROM merged_pack)").fetchone()
+        if counts is not None and counts[0] > counts[1]:
+            connection.begin()
+            connection.execute("DELETE FROM pack")
+            connection.execute("INSERT INTO pack (branch_id, boot, low, high) FROM merged_pack")
+            connection.commit()
+        connection.execute("DROP TABLE merged_pack")
 
     # -- writing -----------------------------------------------------------------------------------------------------
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contracts.pack import encode_readings
+from contracts.pack import MESSAGE_BYTES, encode_readings
 from contracts.readings import Reading
 
-PACK_BYTES_LIMIT: Final = 256 * 1024
-"""Largest body of a pack; a broker's usual limit is 1 MB a message."""
+PACK_BYTES_LIMIT: Final = MESSAGE_BYTES - 8 * 1024
+"""Largest body of a pack, which leaves room for the header and the commas between fragments."""
 
 
 @dataclass(frozen=True, slots=True)

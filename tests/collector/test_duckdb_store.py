@@ -38,6 +38,29 @@ async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_the_identities_of_many_packs_are_few_runs_in_the_file_after_an_opening(tmp_path: Path) -> None:
+    path = tmp_path / "readings.duckdb"
+    store = DuckDbStore(path, SystemClock())
+    await store.open()
+    seqs = [*range(1, 60), *range(200, 100, -1), 61]
+    for number, seq in enumerate(seqs):
+        new_series = SERIES if number == 0 else []
+        await store.append(ReadingBatch.of([(0, 1000 + seq, 1.0)]), [PackId("BR1", "boot", seq)], new_series)
+    await store.append(ReadingBatch.of([(0, 9000, 1.0)]), [PackId("BR2", "boot", 2)], [])
+    await store.close()
+    for _ in range(2):
+        store = DuckDbStore(path, SystemClock())
+        await store.open()
+        committed = await store.load_committed()
+        assert {key: list(runs) for key, runs in committed.items()} == {
+            ("BR1", "boot"): [(1, 59), (61, 61), (101, 200)],
+            ("BR2", "boot"): [(2, 2)],
+        }
+        await store.close()
+    with duckdb.connect(str(path), read_only=True) as file:
+        assert file.execute("SELECT count(*) FROM pack").fetchone() == (4,)
+
+
 async def test_a_commit_that_failed_leaves_nothing_and_succeeds_when_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
