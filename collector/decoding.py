@@ -107,6 +107,13 @@ class Decoded:
     columns: Columns
     refusals: Sequence[Refusal]
 
+    @property
+    def is_refused_whole(self) -> bool:
+        """Whether nothing of it can be taken, now or when an inventory comes."""
+        if not self.refusals or len(self.columns):
+            return False
+        return all(refusal.code is not RefusalCode.UNKNOWN_DEVICE for refusal in self.refusals)
+
 
 class Decoder:
     """Reads packs against the fleet and the device catalogue, and numbers new series.
@@ -241,7 +248,7 @@ def _name_of(value: object) -> str:
 
 
 def _header_alone(payload: bytes, branch_id: str) -> Header | None:
-    """Header of a pack that is refused for something else, so that it need not be sent again for ever."""
+    """Header of a pack that is refused for something else, so that it need not be asked for again for ever."""
     try:
         first = msgspec.json.decode(payload)[:_HEADER_RECORDS]
         return split_pack(senml.resolve(msgspec.convert(first, list[senml.Record])), branch_id)[0]

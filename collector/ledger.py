@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import numpy as np
 
+from collector.identities import is_of_gateway, sender_of_refused
 from collector.intervals import IntervalSet
 from collector.latest import LatestValues
 from collector.listener import BatchListener
@@ -70,8 +71,17 @@ class Ledger:
 
     @property
     def committed(self) -> Mapping[tuple[str, str], IntervalSet]:
-        """Committed seqs for each (branch_id, boot), the quarantine's releases among them."""
-        return self._committed
+        """Committed seqs of gateways' packs for each (branch_id, boot)."""
+        return {key: runs for key, runs in self._committed.items() if is_of_gateway(key[1])}
+
+    def settled(self) -> Mapping[tuple[str, str], IntervalSet]:
+        """Seqs that nobody has to send again for each (branch_id, boot): committed, or come and refused whole."""
+        settled = dict(self.committed)
+        for (branch_id, boot), refused in self._committed.items():
+            sender = sender_of_refused(boot)
+            if sender is not None:
+                settled[branch_id, sender] = IntervalSet([*settled.get((branch_id, sender), ()), *refused])
+        return settled
 
     def has(self, pack_id: PackId) -> bool:
         """Whether a pack is committed."""

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from collector.identities import QUARANTINE_BOOT
 from collector.tables import quarantine, quarantine_count
 from contracts.errors import NotFound, RefusalCode
 from contracts.pack import PackId
@@ -31,7 +32,8 @@ class Refused:
         payload: the message, or a pack of the refused records.
         live: whether it came on the live stream.
         received_at_ms: arrival.
-        pack_id: the pack it came in; with it the same refusal is kept and counted once, however often it comes.
+        pack_id: the pack it came in; with it the same refusal is kept and counted once, however often it comes. ``None``
+            where the pack is refused whole: that is kept and counted each time, because its seq need not be its own.
         device_id: device of the records, empty for a whole message.
     """
 
@@ -96,10 +98,6 @@ class Held:
     def released_as(self) -> PackId:
         """Identity under which the store takes these records, once."""
         return PackId(self.branch_id, QUARANTINE_BOOT, self.id)
-
-
-QUARANTINE_BOOT = "*quarantine"
-"""Stands for a boot identity where records come out of quarantine."""
 
 
 class Quarantine:

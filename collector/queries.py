@@ -8,7 +8,6 @@ from collector.gaps import Gaps
 from collector.intervals import IntervalSet
 from collector.latest import LatestValues
 from collector.ledger import Ledger
-from collector.quarantine import QUARANTINE_BOOT
 from collector.reception import Reception
 from collector.review import IntakeReview, OpenHoles
 from collector.series import SeriesRegistry
@@ -195,8 +194,7 @@ class IntakeStatus:
         for device in self._fleet.devices():
             committed.setdefault(device.branch_id, {})
         for (branch_id, boot), runs in self._ledger.committed.items():
-            if boot != QUARANTINE_BOOT:
-                committed.setdefault(branch_id, {})[boot] = runs
+            committed.setdefault(branch_id, {})[boot] = runs
         return [self._of(branch_id, committed[branch_id]) for branch_id in sorted(committed)]
 
     def _of(self, branch_id: str, committed: Mapping[str, IntervalSet]) -> GatewayIntake:

@@ -1,7 +1,8 @@
 """Reception: what a micro-batch of messages means, and in which order it takes effect.
 
 Statuses and inventories come first, so that packs of the same batch find their devices. Refusals are kept before the rest
-of their pack is committed: a crash in between brings the pack again, and keeping the same refusal twice has no effect.
+of their pack is committed: a crash in between brings the pack again, and keeping the same refusal of its records twice has
+no effect.
 """
 
 import asyncio
@@ -9,13 +10,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from collector.decoding import Columns, Decoder, Refusal, encode_records
+from collector.decoding import Columns, Decoded, Decoder, Refusal, encode_records
 from collector.fleet import Fleet
+from collector.identities import refused_as
 from collector.ledger import Ledger
 from collector.listener import BatchListener
 from collector.metrics import IntakeMetrics
 from collector.patience import Patience
 from collector.quarantine import Held, Quarantine, Refused
+from collector.recent_contents import Comparison, RecentContents
 from collector.uplink import UplinkSignals, began_ms
 from contracts import topics
 from contracts.errors import ContractViolation, RefusalCode
@@ -65,11 +68,13 @@ class Reception:
         self._clock = clock
         self._metrics = metrics
         self._patience = patience
+        self._contents = RecentContents()
         self.duplicates: Counter[str] = Counter()
         """Packs dropped as already committed since this process started, by branch."""
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Let messages take effect; returned means durable, so they may be acknowledged. Never refuses to go on."""
+        self._metrics.batch.observe(len(messages))
         batch = _Batch(self._clock.now_ms(), Columns(), [], [])
         packs: list[tuple[topics.Topic, Message]] = []
         for message in messages:
@@ -141,18 +146,39 @@ class Reception:
         decoded = self._decoder.decode(message.payload, topic.branch_id, batch.now_ms)
         pack_id = None if decoded.header is None else decoded.header.pack_id
         live = topic.channel is Channel.TELEMETRY
-        if pack_id is not None:
-            if pack_id in seen or self._ledger.has(pack_id):
-                self.duplicates[topic.branch_id] += 1
-                self._metrics.duplicates.inc()
-                return
+        if pack_id is not None and (pack_id in seen or self._ledger.has(pack_id)):
+            self._take_again(topic, message, pack_id, decoded, batch)
+        elif pack_id is None or decoded.is_refused_whole:
+            self._refuse_whole(topic, message, decoded.refusals, batch)
+            if pack_id is not None:
+                self._settle(refused_as(pack_id), seen, batch)
+        else:
+            self._settle(pack_id, seen, batch)
+            self._contents.remember(pack_id, message.payload)
+            batch.columns.extend(decoded.columns, live=live)
+            self._refuse_records(topic.branch_id, message.topic, live, pack_id, decoded.refusals, batch)
+
+    def _settle(self, pack_id: PackId, seen: set[PackId], batch: _Batch) -> None:
+        """Commit an identity with the batch, once."""
+        if pack_id not in seen and not self._ledger.has(pack_id):
             seen.add(pack_id)
             batch.packs.append(pack_id)
-            batch.columns.extend(decoded.columns, live=live)
-        whole = [refusal for refusal in decoded.refusals if refusal.resolved is None]
-        for refusal in whole:
-            self._refuse(topic.branch_id, message.topic, message.payload, live, pack_id, [refusal], batch)
-        self._refuse_records(topic.branch_id, message.topic, live, pack_id, decoded.refusals, batch)
+
+    def _take_again(
+        self, topic: topics.Topic, message: Message, pack_id: PackId, decoded: Decoded, batch: _Batch
+    ) -> None:
+        """A pack of an identity that is taken already: dropped where it is the same one, refused where it is not."""
+        comparison = self._contents.compare(pack_id, message.payload)
+        if comparison is Comparison.SAME or (comparison is Comparison.UNKNOWN and not decoded.is_refused_whole):
+            self.duplicates[topic.branch_id] += 1
+            self._metrics.duplicates.inc()
+        elif decoded.is_refused_whole:
+            self._refuse_whole(topic, message, decoded.refusals, batch)
+        else:
+            detail = (
+                f"seq {pack_id.seq} of boot {pack_id.boot} is stored with other readings; number packs upwards from 1"
+            )
+            self._refuse_whole(topic, message, [Refusal(RefusalCode.SEQ_REUSED, detail)], batch)
 
     def _take_held(self, held: Held, batch: _Batch) -> None:
         if not self._ledger.has(held.pack_id) or self._ledger.has(held.released_as):
@@ -163,6 +189,14 @@ class Reception:
         self._refuse_records(held.branch_id, held.topic, held.live, held.released_as, refusals, batch)
 
     # -- refusals ----------------------------------------------------------------------------------------------------
+
+    def _refuse_whole(self, topic: topics.Topic, message: Message, refusals: Sequence[Refusal], batch: _Batch) -> None:
+        """Keep and count a pack of which nothing is taken, as often as it comes."""
+        live = topic.channel is Channel.TELEMETRY
+        for refusal in refusals:
+            if refusal.resolved is None:
+                self._refuse(topic.branch_id, message.topic, message.payload, live, None, [refusal], batch)
+        self._refuse_records(topic.branch_id, message.topic, live, None, refusals, batch)
 
     def _refuse_message(self, message: Message, violation: ContractViolation, batch: _Batch) -> None:
         try:

@@ -10,7 +10,6 @@ from collector.intervals import IntervalSet
 from collector.ledger import Ledger
 from collector.metrics import IntakeMetrics
 from collector.patience import Patience
-from collector.quarantine import QUARANTINE_BOOT
 from collector.uplink import UplinkSignals
 from contracts.gateway_messages import ResendRequest
 from runtime.clock import Clock
@@ -67,10 +66,8 @@ class IntakeReview:
         columns = Columns()
         requests: list[tuple[str, ResendRequest]] = []
         found: dict[str, OpenHoles] = {branch_id: OpenHoles() for branch_id in self._fleet.gateways}
-        for (branch_id, boot), committed in self._ledger.committed.items():
-            if boot == QUARANTINE_BOOT:
-                continue
-            review = await self._review_one(branch_id, boot, committed, now_ms, connected)
+        for (branch_id, boot), settled in self._ledger.settled().items():
+            review = await self._review_one(branch_id, boot, settled, now_ms, connected)
             if review.request:
                 requests.append((branch_id, ResendRequest(boot=boot, resend=review.request)))
             before = found.get(branch_id, OpenHoles())
@@ -85,11 +82,11 @@ class IntakeReview:
         return requests
 
     async def _review_one(
-        self, branch_id: str, boot: str, committed: IntervalSet, now_ms: int, connected: bool
+        self, branch_id: str, boot: str, settled: IntervalSet, now_ms: int, connected: bool
     ) -> Review:
         watch = self._watches.setdefault((branch_id, boot), HoleWatch(self._policy))
         gaps = self._gaps.of(branch_id, boot)
-        review = watch.review(committed, gaps, now_ms, self._reach(branch_id, boot, connected))
+        review = watch.review(settled, gaps, now_ms, self._reach(branch_id, boot, connected))
         if review.gaps:
             _log.error("packs given up", branch_id=branch_id, boot=boot, ranges=review.gaps)
             await self._patience.insist("ops database", lambda: self._gaps.record(branch_id, boot, review.gaps))

@@ -45,6 +45,7 @@ class RefusalCode(StrEnum):
     BAD_TOPIC = "bad_topic"
     BAD_INVENTORY = "bad_inventory"
     BAD_STATUS = "bad_status"
+    SEQ_REUSED = "seq_reused"  # another pack of the same boot identity and seq is stored
 
 
 class ContractViolation(BranchwatchError):  # noqa: N818  (the field calls it a violation, not an error)

@@ -9,7 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from collector.quarantine import QuarantineEntry
+from collector.recent_contents import KEPT, Comparison, RecentContents
 from contracts.errors import DependencyUnavailable, NotFound
+from contracts.pack import Header, PackId, encode_pack, encode_readings
 from contracts.signals import Condition
 from contracts.topics import Channel
 from runtime.clock import ManualClock
@@ -17,6 +19,7 @@ from runtime.database import Database
 from runtime.metrics import render
 from tests.collector.parts import (
     ATM,
+    BOOT,
     BRANCH,
     NOW_MS,
     Witness,
@@ -135,7 +138,83 @@ async def test_a_refused_pack_is_kept_and_the_next_good_one_stored(
         assert await collector.quarantine.payload(entry.id) == payload[:16384]
         assert [path for _, path, *_ in witness.readings] == ["cdm/unit1/count"]
         (gateway,) = collector.intake_status()
-        assert gateway.committed_packs == (2 if header_reads else 1), "a seq that can be read is not asked for again"
+        assert gateway.committed_packs == 1
+    again = make_collector(tmp_path, ops, clock)
+    async with receiving(again):
+        await again._intake._review.review(connected=True)
+        clock.advance(60_000)
+        asked = [request.resend for _, request in await again._intake._review.review(connected=True)]
+        assert asked == ([] if header_reads else [((1, 1),)]), "a seq that can be read is not asked for again"
+
+
+WRONG: list[dict[str, Any]] = [
+    {"n": "cdm/unit1/count", "v": "1"},
+    {"n": "cdm/unit1/count", "v": "2"},
+    {"n": "cdm unit1", "v": 1},
+    {"n": "cdm/unit1/count", "u": "Cel", "v": 1},
+]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_every_wrong_pack_of_one_seq_is_kept_and_the_right_one_is_stored(
+    at_once: bool, tmp_path: Path, database: Database, clock: ManualClock
+) -> None:
+    """As somebody does who writes packs by hand and tries again with the seq as it was."""
+    registry = CollectorRegistry()
+    collector = make_collector(tmp_path, database, clock, registry=registry)
+    messages = [message(Channel.TELEMETRY, raw_pack({"bt": NOW_MS / 1000, **wrong})) for wrong in WRONG]
+    messages.append(message(Channel.TELEMETRY, raw_pack({"bt": NOW_MS / 1000, **COUNT})))
+    async with receiving(collector) as reception:
+        await reception.take([ATM_INVENTORY])
+        for batch in [messages] if at_once else [[one] for one in messages]:
+            await reception.take(batch)
+        entries = await collector.quarantine.entries()
+        assert [entry.code for entry in reversed(entries)] == [
+            "malformed_record", "malformed_record", "bad_name", "wrong_unit",
+        ]  # fmt: skip
+        assert sum(count.refused for count in await collector.quarantine.counts()) == 4
+        assert (await collector.audit()).readings == 1
+        assert reception.duplicates[BRANCH] == 0
+        assert [gateway.committed_packs for gateway in collector.intake_status()] == [1]
+        await reception.take(messages[:1])
+        assert len(await collector.quarantine.entries()) == 5, "also after the right one"
+    again = make_collector(tmp_path, database, clock)
+    async with receiving(again) as reception:
+        await reception.take([messages[0], messages[-1]])
+        assert len(await again.quarantine.entries()) == 6
+        assert ((await again.audit()).readings, reception.duplicates[BRANCH]) == (1, 1)
+    batches = registry.get_sample_value("branchwatch_batch_messages_count")
+    assert batches == (3 if at_once else 7)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_another_pack_of_a_seq_that_is_stored_is_refused_and_kept(
+    at_once: bool, tmp_path: Path, ops: Database, clock: ManualClock
+) -> None:
+    collector = make_collector(tmp_path, ops, clock)
+    fragment = encode_readings([reading("cdm/unit1/count", 155)])
+    first = encode_pack(Header(PackId(BRANCH, BOOT, 1), NOW_MS), [fragment])
+    later = encode_pack(Header(PackId(BRANCH, BOOT, 1), NOW_MS + 9000), [fragment])
+    other = pack(1, [reading("cdm/unit1/count", 156)])
+    messages = [message(Channel.TELEMETRY, first), message(Channel.BACKFILL, later), message(Channel.TELEMETRY, other)]
+    async with receiving(collector) as reception:
+        await reception.take([ATM_INVENTORY])
+        for batch in [messages] if at_once else [[one] for one in messages]:
+            await reception.take(batch)
+        (entry,) = await collector.quarantine.entries()
+        assert (entry.code, entry.branch_id) == ("seq_reused", BRANCH)
+        assert await collector.quarantine.payload(entry.id) == other
+        assert (await collector.audit()).readings == 1
+        assert reception.duplicates[BRANCH] == 1, "sent again at another time and on another lane it is the same pack"
+
+
+def test_only_so_many_packs_of_a_gateway_are_remembered() -> None:
+    contents = RecentContents()
+    for seq in range(1, KEPT + 2):
+        contents.remember(PackId(BRANCH, BOOT, seq), pack(seq, [reading("cdm/unit1/count", seq)]))
+    assert contents.compare(PackId(BRANCH, BOOT, 1), b"[]") is Comparison.UNKNOWN
+    assert contents.compare(PackId(BRANCH, BOOT, 2), b"[]") is Comparison.OTHER
+    assert contents.compare(PackId("BR0001", BOOT, 2), b"[]") is Comparison.UNKNOWN
 
 
 @pytest.mark.parametrize(
