@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from contracts.errors import DependencyUnavailable, DeviceMisbehaved, DeviceRefused, DeviceUnreachable
 from gateway.driver import Identity, Observation, Sink
+from gateway.drivers.axis import memory
 from gateway.drivers.axis.client import Answer, AxisClient, HttpStatusError, OversizedAnswer
 from gateway.drivers.axis.live_sum import LiveSum, parse_live_sum
 from gateway.drivers.axis.settings import Settings
@@ -21,7 +22,7 @@ _LIVE_SUM = "live-sum.json"
 
 
 class AxisDriver:
-    """Reads one sensor. Its totals outlive :meth:`run`; what was counted while it could not be reached is caught up.
+    """Reads one sensor. Its totals outlive the process; what was counted while it could not be reached is caught up.
 
     Args:
         settings: which sensor.
@@ -41,6 +42,7 @@ class AxisDriver:
         self._protocol_errors = 0
         self._reconnects = 0
         self._was_lost = False
+        self._kept: Mapping[str, str] = {}
 
     async def run(self, sink: Sink) -> None:
         """Poll until cancelled.
@@ -48,7 +50,9 @@ class AxisDriver:
         Raises:
             DeviceUnreachable: so many polls in a row failed; the first one alone where none has succeeded yet.
             DeviceRefused: the sensor refuses the credentials or has no such interface.
+            DependencyUnavailable: the outbox cannot be read, so nobody knows what was counted.
         """
+        await self._recall(sink)
         failures = 0
         tolerated = 0
         async with AxisClient(self._settings) as client:
@@ -70,6 +74,18 @@ class AxisDriver:
                 except DependencyUnavailable as error:
                     _log.warning("poll not taken, the next one catches up", host=self._settings.host, error=str(error))
                 await asyncio.sleep(max(0.0, began_s + wait_s - self._steady_s()))
+
+    async def _recall(self, sink: Sink) -> None:
+        """Go on with what is on disk, where this object does not know it: after a new start, or a run that was cut off."""
+        kept = await sink.recall()
+        if kept == self._kept:
+            return
+        self._kept = kept
+        self._totals = memory.read(kept.get(memory.TOTALS, ""), self._steady_s(), self._clock.now_ms())
+        if self._totals is None:
+            _log.warning("the sensor's kept totals cannot be read; counters begin anew", host=self._settings.host)
+        self._reconnects = max(self._reconnects, _count(kept, memory.RECONNECTS))
+        self._protocol_errors = max(self._protocol_errors, _count(kept, memory.PROTOCOL_ERRORS))
 
     async def _poll(self, client: AxisClient, sink: Sink) -> float:
         """Ask once and hand over.
@@ -100,6 +116,11 @@ class AxisDriver:
         if identity != self._identity:
             await sink.identify(identity)
             self._identity = identity
+        keep = {
+            memory.TOTALS: memory.write(totals, now_s, self._clock.now_ms()),
+            memory.RECONNECTS: str(self._reconnects + self._was_lost),
+            memory.PROTOCOL_ERRORS: str(self._protocol_errors),
+        }
         await sink.observe(
             [
                 Observation("link/state", "up"),
@@ -108,10 +129,12 @@ class AxisDriver:
                 Observation("link/protocol_errors", self._protocol_errors),
                 Observation("clock/skew", self._skew_s(counted.timestamp, answer.round_trip_s)),
                 *observe(totals, now_s),
-            ]
+            ],
+            keep,
         )
         # Only now: what the sink did not take is part of the next difference.
         self._totals = totals
+        self._kept = keep
         self._reconnects += self._was_lost
         self._was_lost = False
 
@@ -133,3 +156,8 @@ class AxisDriver:
         readings = [device_time.replace(tzinfo=self._zone, fold=fold) for fold in (0, 1)]
         skews_s = sorted(((reading - now_at).total_seconds() for reading in readings), key=abs)
         return round(skews_s[0], 3)
+
+
+def _count(kept: Mapping[str, str], key: str) -> int:
+    text = kept.get(key, "")
+    return int(text) if text.isdecimal() else 0

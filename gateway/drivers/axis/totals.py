@@ -122,6 +122,6 @@ def wait_to_next_s(device_time: datetime, poll_s: float) -> float:
     A poll that would fall behind the sensor's midnight is brought forward to just before it, because what is counted after
     the last poll of a day is gone with the totals.
     """
-    midnight = datetime.combine(device_time.date() + timedelta(days=1), datetime.min.time())
-    to_last_s = (midnight - device_time).total_seconds() - _BEFORE_MIDNIGHT_S
+    since_midnight = device_time - datetime.combine(device_time.date(), datetime.min.time())
+    to_last_s = (timedelta(days=1) - since_midnight).total_seconds() - _BEFORE_MIDNIGHT_S
     return min(poll_s, to_last_s) if to_last_s >= 1 else poll_s

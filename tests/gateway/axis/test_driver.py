@@ -2,7 +2,7 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.devices import ATM, FOOTFALL_SENSOR
 from contracts.errors import ConfigurationError, DeviceRefused, DeviceUnreachable
+from gateway.driver import Observation
 from gateway.drivers.axis import Settings, create
 from gateway.drivers.axis.live_sum import MOST_ANSWER_BYTES
 from runtime.clock import ManualClock, SystemClock
@@ -243,6 +244,54 @@ async def test_after_an_outage_the_counts_are_caught_up() -> None:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def test_a_new_life_of_the_gateway_catches_up_what_was_counted_meanwhile() -> None:
+    sensor, sink = ScriptedSensor(), RecordingSink(FOOTFALL_SENSOR)
+    sensor.people_in = 40
+    async with serving(sensor) as port:
+        async with polling(sink, port):
+            await until_polled(sensor)
+            sensor.people_in = 45
+            await until(lambda: sink.last("total/in") == 5)
+        sensor.people_in = 52
+        sink.taken.clear()
+        async with polling(sink, port):
+            await until(lambda: sink.last("total/in") == 12)
+        assert set(sink.all("total/in")) == {12}
+        sink.memory["totals"] = "{}"
+        async with polling(sink, port):
+            await until(lambda: sink.last("total/in") == 0)
+
+
+async def test_a_commit_whose_run_was_cut_off_is_not_counted_again() -> None:
+    sensor, port = ScriptedSensor(), free_port()
+    taken = asyncio.Event()
+
+    class CutOff(RecordingSink):
+        async def observe(self, observations: Sequence[Observation], keep: Mapping[str, str | None] = {}) -> None:
+            await super().observe(observations, keep)
+            if self.last("total/in") == 7 and not taken.is_set():
+                taken.set()
+                await asyncio.sleep(60)  # cancelled here: the commit is done, and nobody was told
+
+    sink = CutOff(FOOTFALL_SENSOR)
+    driver = create(Settings(host="127.0.0.1", port=port, poll_s=0.02), FOOTFALL_SENSOR, SystemClock())
+    async with serving(sensor, port):
+        task = asyncio.create_task(driver.run(sink))
+        await until_polled(sensor)
+        sensor.people_in = 7
+        await until(taken.is_set)
+        for _ in range(2):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            task = asyncio.create_task(driver.run(sink))
+            await until_polled(sensor)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert sink.last("total/in") == 7
 
 
 async def test_an_answer_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import DeviceMisbehaved
+from gateway.drivers.axis import memory
 from gateway.drivers.axis.live_sum import LiveSum, parse_live_sum
 from gateway.drivers.axis.settings import Settings
 from gateway.drivers.axis.totals import INTERVAL_S, Change, Totals, advance, observe, wait_to_next_s
@@ -14,7 +15,7 @@ NOON = datetime(2026, 11, 22, 12, 0, 0)  # noqa: DTZ001
 
 def sums(people_in: int, people_out: int, at: datetime = NOON, serial: str = "A") -> LiveSum:
     return LiveSum.model_validate(
-        {"serial": serial, "timestamp": f"{at:%Y%m%d%H%M%S}", "in": people_in, "out": people_out}
+        {"serial": serial, "timestamp": f"{at.year:04d}{at:%m%d%H%M%S}", "in": people_in, "out": people_out}
     )
 
 
@@ -150,6 +151,29 @@ def test_the_last_poll_of_a_day_is_just_before_midnight() -> None:
     assert wait_to_next_s(NOON, 60) == 60
     assert wait_to_next_s(NOON.replace(hour=23, minute=59, second=30), 60) == 28
     assert wait_to_next_s(NOON.replace(hour=23, minute=59, second=58), 60) == 60
+
+
+def test_a_sensor_at_the_end_of_the_calendar_is_polled_on() -> None:
+    assert wait_to_next_s(datetime(9999, 12, 31, 23, 59, 30), 60) == 28  # noqa: DTZ001
+
+
+@given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)), st.integers(0, 10**7), st.integers(0, 7200))  # noqa: DTZ001
+def test_kept_totals_read_back_the_same_on_another_steady_clock(at: datetime, people_in: int, away_s: int) -> None:
+    known = advance(after(sums(0, 0, at), sums(0, 0, at)), sums(people_in, 3, at), 120)
+    text = memory.write(known, 130, 1_795_338_918_000)
+    read = memory.read(text, away_s + 1, 1_795_338_918_000 + away_s * 1000)
+    assert read is not None
+    assert read.last == known.last
+    assert (read.people_in, read.people_out, read.reboots) == (people_in, 3, 0)
+    assert read.received_s == 1 - 10
+    again = advance(read, sums(people_in + 2, 3, at), away_s + 1)
+    assert again.people_in == people_in + 2
+    assert again.missing_intervals == known.missing_intervals + max(0, int((away_s + 10) // INTERVAL_S) - 1)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"serial": "A"}'])
+def test_kept_totals_that_cannot_be_read_are_none(text: str) -> None:
+    assert memory.read(text, 0, 0) is None
 
 
 def test_a_user_needs_a_password() -> None:
