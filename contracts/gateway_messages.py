@@ -63,11 +63,19 @@ class DeviceEntry(_Message):
     firmware: Text = Field(default="", max_length=128)
 
 
+Stamp = Annotated[int, Field(ge=0, lt=2**53)]
+
+
 class Inventory(_Message):
-    """All devices of a branch, the gateway included. It replaces the branch's earlier inventory."""
+    """All devices of a branch, the gateway included. It replaces the branch's earlier inventory.
+
+    A broker may deliver an earlier one again behind it: :func:`is_overtaken` tells by ``announced_at``. One without counts
+    as announced when it arrives.
+    """
 
     branch_id: BranchId
     devices: tuple[DeviceEntry, ...]
+    announced_at: Stamp | None = Field(default=None, description="milliseconds since 1970 UTC, by the gateway's clock")
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
@@ -82,12 +90,37 @@ class Inventory(_Message):
 
 
 class GatewayStatus(_Message):
-    """Whether a gateway is connected; the broker publishes the offline one as the gateway's will."""
+    """Whether a gateway is connected; the broker publishes the offline one as the gateway's will.
+
+    ``since`` says which connection is meant, too: it grows from each to the next. The online status and the will of one
+    connection carry the same, the time at which it was begun, so that neither an earlier connection's end nor a status
+    that a broker delivers again is taken for news. An orderly goodbye carries the time at which it was said.
+    """
 
     online: bool
     boot: BootId
-    since: int = Field(ge=0, description="milliseconds since 1970 UTC at which this state began")
+    since: Stamp = Field(description="milliseconds since 1970 UTC, by the gateway's clock")
     version: Text = Field(default="", max_length=64)
+
+
+CLOCK_TOLERANCE_MS: Final = 300_000
+"""How far ahead of ours a gateway's clock may be before its times are not believed."""
+
+
+def is_overtaken(stamp_ms: int, known_ms: int, now_ms: int) -> bool:
+    """Whether a message was made before the one that is known.
+
+    A known time far ahead of ours, which the message's own is not, is that of a clock put right since: it overtakes nothing.
+
+    Args:
+        stamp_ms: when the message was made, by the gateway's clock.
+        known_ms: when the known one was made, by the same clock.
+        now_ms: arrival, by our clock.
+    """
+    if stamp_ms >= known_ms:
+        return False
+    put_right = known_ms > now_ms + CLOCK_TOLERANCE_MS >= stamp_ms
+    return not put_right
 
 
 REQUEST_RANGES_LIMIT: Final = 1000

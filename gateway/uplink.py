@@ -20,6 +20,7 @@ from gateway.flights import Flights
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.outbox import Outbox
 from gateway.settings import UplinkSettings
+from gateway.stamps import Stamps
 from runtime.clock import Clock
 from runtime.logs import get_logger
 from runtime.mqtt import MqttClient, Will
@@ -73,7 +74,6 @@ class Uplink:
         self._settings = settings
         self._broker = broker
         self._outbox = outbox
-        self._clock = clock
         self._metrics = metrics
         self._inventory = inventory
         self._snapshot = snapshot
@@ -81,6 +81,8 @@ class Uplink:
         self._client: MqttClient | None = None
         self._greeted = False
         self._flights = Flights(branch_id, settings.window, outbox, clock, metrics)
+        self._stamps = Stamps(branch_id, outbox, clock)
+        self._since_ms = 0
         self._inventory_changed = asyncio.Event()
         self._lost = asyncio.Event()
 
@@ -88,12 +90,12 @@ class Uplink:
 
     async def start(self) -> None:
         """Begin to connect; a broker that is away does not keep the gateway from reading its devices."""
-        self._connect()
+        await self._connect()
 
     async def run(self) -> None:
         """Connect, send, and connect again, until cancelled."""
         while True:
-            client = self._client or self._connect()
+            client = self._client or await self._connect()
             await self._wait_connected(client)
             self.sessions += 1
             self._metrics.connected.labels(self._branch_id).set(1)
@@ -139,7 +141,8 @@ class Uplink:
         while self._flights:
             await self._flights.wait_settled(1)
             await self._flights.note_acknowledged()
-        await client.publish(self._topic(Channel.STATUS), self._status(online=False), retain=True)
+        goodbye = self._status(online=False, since_ms=await self._stamps.next_ms())
+        await client.publish(self._topic(Channel.STATUS), goodbye, retain=True)
 
     @property
     def is_connected(self) -> bool:
@@ -167,11 +170,13 @@ class Uplink:
 
     # -- connecting --------------------------------------------------------------------------------------------------
 
-    def _connect(self) -> MqttClient:
+    async def _connect(self) -> MqttClient:
+        """Begin a connection, whose time its will and its status carry."""
+        self._since_ms = await self._stamps.next_ms()
         client = MqttClient(
             self._broker,
             f"branchwatch-gateway-{self._branch_id}",
-            will=Will(self._topic(Channel.STATUS), self._status(online=False)),
+            will=Will(self._topic(Channel.STATUS), self._status(online=False, since_ms=self._since_ms)),
             subscriptions=[self._topic(Channel.REQUEST)],
         )
         lost = self._lost = asyncio.Event()
@@ -216,7 +221,7 @@ class Uplink:
 
     async def _greet(self, client: MqttClient) -> None:
         """Say who is here, mark where the backlog ends, and send the snapshot."""
-        await self._publish_and_wait(client, Channel.STATUS, self._status(online=True))
+        await self._publish_and_wait(client, Channel.STATUS, self._status(online=True, since_ms=self._since_ms))
         await self._publish_inventory(client)
         await self._persist(partial(self._outbox.cut, everything=True))
         self._backlog.begin((await self._persist(self._outbox.statistics)).last_seq)
@@ -258,7 +263,9 @@ class Uplink:
 
     async def _publish_inventory(self, client: MqttClient) -> None:
         self._inventory_changed.clear()
-        await self._publish_and_wait(client, Channel.INVENTORY, self._inventory().model_dump_json().encode())
+        announced_at_ms = await self._stamps.next_ms()
+        inventory = self._inventory().model_copy(update={"announced_at": announced_at_ms})
+        await self._publish_and_wait(client, Channel.INVENTORY, inventory.model_dump_json().encode())
 
     async def _publish_and_wait(self, client: MqttClient, channel: Channel, payload: bytes) -> None:
         try:
@@ -297,6 +304,6 @@ class Uplink:
     def _topic(self, channel: Channel) -> str:
         return topic(self._branch_id, channel)
 
-    def _status(self, *, online: bool) -> bytes:
-        status = GatewayStatus(online=online, boot=self._outbox.boot, since=self._clock.now_ms(), version=self._version)
+    def _status(self, *, online: bool, since_ms: int) -> bytes:
+        status = GatewayStatus(online=online, boot=self._outbox.boot, since=since_ms, version=self._version)
         return status.model_dump_json().encode()

@@ -3,7 +3,15 @@
 import pytest
 
 from contracts.errors import ContractViolation, RefusalCode
-from contracts.gateway_messages import GatewayStatus, Inventory, ResendRequest, parse_inventory, parse_status
+from contracts.gateway_messages import (
+    CLOCK_TOLERANCE_MS,
+    GatewayStatus,
+    Inventory,
+    ResendRequest,
+    is_overtaken,
+    parse_inventory,
+    parse_status,
+)
 from contracts.identity import branch_of, device_id, shard_of
 from contracts.topics import Channel, parse, subscription, topic
 
@@ -85,3 +93,25 @@ def test_status_and_request_read_back() -> None:
         parse_status(b'{"online": true, "boot": "a\\u0000", "since": 1}')
     with pytest.raises(ContractViolation, match="online"):
         parse_status(b'{"boot": "x", "since": 1}')
+
+
+NOW_MS = 1_795_000_000_000
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("stamp_ms", "known_ms", "overtaken"),
+    [
+        (NOW_MS - 1, NOW_MS, True),
+        (NOW_MS, NOW_MS, False),
+        (NOW_MS + 1, NOW_MS, False),
+        (NOW_MS, NOW_MS + CLOCK_TOLERANCE_MS, True),
+        (NOW_MS, NOW_MS + HOUR_MS, False),
+        (NOW_MS + HOUR_MS - 1, NOW_MS + HOUR_MS, True),
+    ],
+    ids=["older", "the same", "newer", "older, clock a little ahead", "clock put right", "older, clock still wrong"],
+)
+def test_a_message_made_before_the_known_one_is_overtaken_unless_that_ones_clock_was_wrong(
+    stamp_ms: int, known_ms: int, overtaken: bool
+) -> None:
+    assert is_overtaken(stamp_ms, known_ms, NOW_MS) is overtaken

@@ -105,7 +105,11 @@ async def test_a_gateway_greets_then_sends_the_newest_state_and_the_backlog_behi
         greetings = [item for item in listener.messages if item.channel is Channel.STATUS]
         assert parse_status(greetings[0].payload).boot == outbox.boot
         inventories = [item.payload for item in listener.messages if item.channel is Channel.INVENTORY]
-        assert [parse_inventory(payload, BRANCH) for payload in inventories] == [INVENTORY]
+        (inventory,) = [parse_inventory(payload, BRANCH) for payload in inventories]
+        assert inventory.devices == INVENTORY.devices
+        said = [parse_status(item.payload).since for item in greetings]
+        assert inventory.announced_at is not None
+        assert said[0] < inventory.announced_at < said[1], "the hello, the inventory, the goodbye"
     figures = await outbox.statistics()
     assert (figures.pending_readings, figures.acknowledged_packs, figures.acknowledged_readings) == (0, 5, 9)
 
@@ -308,6 +312,11 @@ async def test_a_vanished_gateway_is_offline_by_its_will(broker: BrokerSettings,
         await listener.until(lambda: any(not online for online in statuses(listener)))
         await until(lambda: uplink.sessions == 2)
         await listener.until(lambda: statuses(listener)[-1])
+        hello, will, again = [
+            parse_status(item.payload) for item in listener.messages if item.channel is Channel.STATUS
+        ]
+        assert (hello.online, will.online, again.online) == (True, False, True)
+        assert hello.since == will.since < again.since, "one connection has one time, the next a later one"
 
 
 def statuses(listener: Listener) -> list[bool]:
