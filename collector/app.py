@@ -138,8 +138,8 @@ class Records:
         Raises:
             DependencyUnavailable: store or ops database cannot be opened.
         """
-        await self._store.open()
         try:
+            await self._store.open()
             await self._fleet.load()
             await self._gaps.load()
             await self._ledger.load()

@@ -10,7 +10,7 @@ from collector.review import IntakeReview
 from collector.settings import CollectorSettings
 from contracts.errors import DependencyUnavailable
 from contracts.identity import SHARDS
-from contracts.topics import UPWARD, Channel, subscription, topic
+from contracts.topics import Channel, every_channel, topic
 from runtime.logs import get_logger
 from runtime.mqtt import Message, MqttClient
 from runtime.settings import BrokerSettings
@@ -24,11 +24,14 @@ _MESSAGES_AT_A_STRETCH: Final = 50
 
 
 def subscriptions(settings: CollectorSettings) -> list[str]:
-    """Topic filters of a slot: every shard of all, or its own shards one by one."""
+    """Topic filters of a slot: one for everything, or one for each of its shards, 32 at most.
+
+    They are few because a broker bounds what a session has in flight over all of them (see ``MAX_ACK_PENDING`` of
+    :mod:`runtime.broker`), so channels are not subscribed one by one; what goes down to gateways comes along.
+    """
     if settings.slots == 1:
-        return [subscription(channel) for channel in UPWARD]
-    shards = range(settings.slot, SHARDS, settings.slots)
-    return [subscription(channel, f"{shard:02d}") for channel in UPWARD for shard in shards]
+        return [every_channel()]
+    return [every_channel(f"{shard:02d}") for shard in range(settings.slot, SHARDS, settings.slots)]
 
 
 class Intake:

@@ -124,8 +124,7 @@ class Reception:
             await self._take_status(topic.branch_id, message, batch)
         elif topic.channel is Channel.INVENTORY:
             await self._take_inventory(topic.branch_id, message, batch)
-        else:  # not subscribed: it is what we send
-            raise ContractViolation(RefusalCode.BAD_TOPIC, f"{message.topic!r}: a channel for gateways")
+        # What remains is what we send to gateways: the broker gives us our own words back.
 
     async def _take_status(self, branch_id: str, message: Message, batch: _Batch) -> None:
         status = parse_status(message.payload)

@@ -41,6 +41,11 @@ def subscription(channel: Channel, shard: str = "+") -> str:
     return f"{PREFIX}/{shard}/+/{channel}"
 
 
+def every_channel(shard: str = "+") -> str:
+    """Build the filter that matches all channels of all branches, of one shard or of every shard."""
+    return f"{PREFIX}/{shard}/+/+"
+
+
 def parse(name: str) -> Topic:
     """Take a topic apart.
 

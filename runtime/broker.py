@@ -18,8 +18,15 @@ from runtime.supervisor import Backoff
 
 _log = get_logger(__name__)
 
-MAX_ACK_PENDING = 16_000
-"""Messages in flight per subscription: a batch is acknowledged only after its commit. NATS allows 65,535 a session."""
+MOST_SUBSCRIPTIONS = 32
+"""Topic filters of one session at most: half the shards, where a deployment has two slots."""
+
+MAX_ACK_PENDING = 65_535 // MOST_SUBSCRIPTIONS
+"""Messages in flight, several batches of them: a batch is acknowledged only after its commit.
+
+nats-server holds each filter of a session to it and their sum to 65,535, and refuses further filters. It holds the session
+as a whole to it too; what its filters deliver beyond comes again only after :data:`ACK_WAIT_S`, so one filter serves best.
+"""
 
 ACK_WAIT_S = 10
 """nats-server sends a message again when its acknowledgement takes longer; also what a killed collector had in flight."""

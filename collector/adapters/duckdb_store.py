@@ -42,8 +42,8 @@ class DuckDbStore:
         self._path = path
         self._clock = clock
         self._memory_limit_mb = memory_limit_mb
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="ThreadPoolExecutor-duckdb-write")
-        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="ThreadPoolExecutor-duckdb-read")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="duckdb-writer")
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="duckdb-reader")
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._committed: dict[tuple[str, str], IntervalSet] = {}
         self._position = 0
@@ -228,9 +228,13 @@ class DuckDbStore:
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._reading.shutdown)
-        await asyncio.wrap_future(self._writing.submit(self._close))
-        await asyncio.to_thread(self._writing.shutdown)
+        try:
+            await asyncio.to_thread(self._reading.shutdown)
+            await asyncio.wrap_future(self._writing.submit(self._close))
+            await asyncio.to_thread(self._writing.shutdown)
+        finally:  # also where whoever closes is out of patience: the threads end with their last call
+            self._reading.shutdown(wait=False)
+            self._writing.shutdown(wait=False)
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

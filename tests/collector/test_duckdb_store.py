@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ import duckdb
 import pytest
 
 from collector.adapters.duckdb_store import DuckDbStore
+from collector.app import STORE_FILE
 from collector.store import SeriesRow
 from contracts.errors import DependencyUnavailable
 from contracts.pack import PackId
 from contracts.readings import ReadingBatch
 from runtime.clock import SystemClock
+from runtime.database import Database
+from tests.collector.parts import make_collector
 
 SERIES = [SeriesRow(0, "BR1/atm-01", "atm", "cdm/unit1/count")]
 READINGS_A_PACK = 200
@@ -92,6 +96,24 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     assert (await store.audit()).readings == 1
     assert await store.append(ReadingBatch.of([(0, 2000, 1.0)]), [], []) == 2
     await store.close()
+
+
+async def test_its_threads_can_be_told_from_others_and_end_with_it(tmp_path: Path) -> None:
+    store = DuckDbStore(tmp_path / "readings.duckdb", SystemClock())
+    await store.open()
+    await store.latest()
+    names = {thread.name.rpartition("_")[0] for thread in threading.enumerate()}
+    assert {"duckdb-writer", "duckdb-reader"} <= names
+    await store.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("duckdb")]
+
+
+async def test_a_collector_that_cannot_open_its_store_leaves_no_thread(tmp_path: Path, ops: Database) -> None:
+    (tmp_path / STORE_FILE).write_bytes(b"not a database" * 1000)
+    collector = make_collector(tmp_path, ops, SystemClock())
+    with pytest.raises(DependencyUnavailable):
+        await collector.services()[0].start()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("duckdb")]
 
 
 def _insert_then_fail(insert: Callable[..., None]) -> Callable[..., None]:

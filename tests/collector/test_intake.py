@@ -15,6 +15,7 @@ from collector.settings import CollectorSettings
 from contracts.errors import DependencyUnavailable
 from contracts.identity import SHARDS, shard_of
 from contracts.topics import Channel, topic
+from runtime.broker import MAX_ACK_PENDING
 from runtime.clock import SystemClock
 from runtime.database import Database
 from runtime.mqtt import MqttClient
@@ -199,9 +200,43 @@ def test_the_slots_of_a_deployment_share_all_shards_and_none_twice(slots: int) -
     filters = [name for slot in range(slots) for name in subscriptions(CollectorSettings(slots=slots, slot=slot))]
     assert len(filters) == len(set(filters))
     if slots > 1:
-        shards = [name.split("/")[2] for name in filters if name.endswith("telemetry")]
+        shards = [name.split("/")[2] for name in filters]
         assert sorted(shards) == [f"{shard:02d}" for shard in range(SHARDS)]
         assert shard_of(BRANCH) in shards
+
+
+@pytest.mark.parametrize("slots", [1, 2, 64])
+async def test_the_embedded_broker_takes_all_subscriptions_of_a_slot(
+    slots: int, broker: BrokerSettings, ops: Database, tmp_path: Path
+) -> None:
+    """With all of their channels, and with more packs waiting than may be in flight at once."""
+    slot = int(shard_of(BRANCH)) % slots
+    collector = make_collector(tmp_path, ops, SystemClock(), broker=broker, slots=slots, slot=slot)
+    async with running(collector):
+        assert collector.unavailable() == []
+    packs = MAX_ACK_PENDING + 500
+    elsewhere = next(
+        f"BR{number:04d}" for number in range(9999) if int(shard_of(f"BR{number:04d}")) % slots != slot or slots == 1
+    )
+    async with gateway(broker) as client:
+        await hello(client)
+        sent = [
+            client.publish(topic(BRANCH, Channel.BACKFILL if seq % 2 else Channel.TELEMETRY), pack(seq, []))
+            for seq in range(1, packs + 1)
+        ]
+        other = pack(1, [], branch=elsewhere)
+        sent.append(client.publish(topic(elsewhere, Channel.TELEMETRY), other))
+        await asyncio.wait_for(asyncio.gather(*sent), 20)
+        again = make_collector(tmp_path, ops, SystemClock(), broker=broker, slots=slots, slot=slot)
+        async with running(again):
+            await until(lambda: {BRANCH: packs}.items() <= committed(again).items())
+            await until(lambda: slots > 1 or elsewhere in committed(again))
+        assert (elsewhere in committed(again)) == (slots == 1), "another slot's"
+        assert await again.quarantine.entries() == []
+
+
+def committed(collector: Collector) -> dict[str, int]:
+    return {found.branch_id: found.committed_packs for found in collector.intake_status()}
 
 
 def test_a_slot_that_does_not_exist_is_refused() -> None:

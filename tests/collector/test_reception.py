@@ -225,7 +225,6 @@ def test_only_so_many_packs_of_a_gateway_are_remembered() -> None:
         (Channel.INVENTORY, b'{"branch_id": "BR0421", "devices": []}', "bad_inventory"),
         (Channel.INVENTORY, inventory(("atm-01", "spaceship")), "bad_inventory"),
         (Channel.INVENTORY, inventory(branch="BR0001"), "wrong_branch"),
-        (Channel.REQUEST, b"{}", "bad_topic"),
     ],
 )
 async def test_other_messages_are_refused_with_their_reason(
@@ -237,6 +236,14 @@ async def test_other_messages_are_refused_with_their_reason(
         (entry,) = await collector.quarantine.entries()
         assert (entry.code, entry.branch_id, entry.record) == (code, BRANCH, None)
         assert await collector.quarantine.payload(entry.id) == payload
+
+
+async def test_what_goes_down_to_gateways_is_passed_over(tmp_path: Path, ops: Database, clock: ManualClock) -> None:
+    collector = make_collector(tmp_path, ops, clock)
+    async with receiving(collector) as reception:
+        await reception.take([message(Channel.REQUEST, b'{"boot": "b", "resend": [[1, 2]]}')])
+        assert await collector.quarantine.entries() == []
+        assert collector.intake_status() == []
 
 
 async def test_states_events_and_numbers_are_stored_as_the_catalogue_says(
