@@ -1,4 +1,7 @@
-"""The command ``branchwatch``."""
+"""The command ``branchwatch``.
+
+Each command imports what it runs when it runs, so that help and mistakes are answered at once.
+"""
 
 import asyncio
 import sys
@@ -9,16 +12,12 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from branchwatch import __version__
-from branchwatch.demo import DEFAULT_PORT, Demo, DemoOptions
-from branchwatch.gateway_process import run_gateways
-from branchwatch.server import ServerSettings, open_database, run_server
-from branchwatch.simulation import run_simulation
 from contracts.errors import BranchwatchError, ConfigurationError
-from gateway.settings import GatewaySettings
 from runtime.logs import configure_logs
-from runtime.migration import upgrade
 from runtime.settings import LogSettings, SettingsT, load_settings
 from simulators.scenario import load_scenario, scenario_names
+
+DEFAULT_PORT = 8080
 
 _T = TypeVar("_T")
 
@@ -75,6 +74,8 @@ def demo(
     Starts a broker, a server, simulated devices and their gateways; lets things fail; and says where to look. With
     --duration it ends by itself: status 0 where everything expected came about and no reading was lost or doubled.
     """
+    from branchwatch.demo import Demo, DemoOptions
+
     if report is not None and duration is None:
         raise click.UsageError("--report needs --duration: a demonstration without an end has no report")
     if report is not None and not report.resolve().parent.is_dir():
@@ -105,6 +106,8 @@ def server(settings: Path | None) -> None:
     Without settings it starts an embedded broker, keeps its data in ./data and shows its page on this machine only. Every
     setting can also be given as an environment variable: BRANCHWATCH_CONSOLE__PORT=8081.
     """
+    from branchwatch.server import ServerSettings, run_server
+
     loaded = _load(ServerSettings, settings)
     configure_logs(loaded.log)
     _run(run_server(loaded, lambda url: click.echo(f"Branchwatch answers at {url}  已启动", err=True)))
@@ -119,6 +122,9 @@ def gateway(settings: Sequence[Path]) -> None:
 
     Several files run several gateways in one process; that is for demonstrations.
     """
+    from branchwatch.gateway_process import run_gateways
+    from gateway.settings import GatewaySettings
+
     loaded = [_load(GatewaySettings, path) for path in settings]
     configure_logs(loaded[0].log)
     names = ", ".join(item.branch_id for item in loaded)
@@ -156,6 +162,8 @@ def simulate(
 
     Writes one gateway settings file a branch; start their gateways with: branchwatch gateway DIRECTORY/*.yaml
     """
+    from branchwatch.simulation import run_simulation
+
     configure_logs(LogSettings(level="info"))
     loaded = _checked(lambda: load_scenario(scenario))
     _run(
@@ -187,18 +195,12 @@ def db_upgrade(settings: Path | None) -> None:
 
     把业务库的表升级到当前版本；服务端启动时也会这样做。
     """
+    from branchwatch.server import ServerSettings, upgrade_database
+
     loaded = _load(ServerSettings, settings)
     configure_logs(loaded.log)
-    _run(_upgrade(loaded))
+    _run(upgrade_database(loaded))
     click.echo("The ops database is up to date.")
-
-
-async def _upgrade(settings: ServerSettings) -> None:
-    database = open_database(settings)
-    try:
-        await upgrade(database)
-    finally:
-        await database.close()
 
 
 def _load(model: type[SettingsT], path: Path | None) -> SettingsT:

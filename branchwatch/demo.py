@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from branchwatch.demo_report import DemoReport
 from branchwatch.deployment import Deployment
@@ -20,8 +19,6 @@ from simulators.branch import free_ports
 from simulators.player import Player
 from simulators.scenario import Scenario
 from simulators.staff import Staff
-
-DEFAULT_PORT: Final = 8080
 
 
 @dataclass(frozen=True, slots=True)

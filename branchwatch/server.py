@@ -48,6 +48,15 @@ def open_database(settings: ServerSettings) -> Database:
     return Database(settings.ops_database.url or sqlite_url(settings.data_dir / "ops.db"))
 
 
+async def upgrade_database(settings: ServerSettings) -> None:
+    """Bring the tables of a server's ops database to this version."""
+    database = open_database(settings)
+    try:
+        await upgrade(database)
+    finally:
+        await database.close()
+
+
 async def run_server(settings: ServerSettings, ready: Callable[[str], None], clock: Clock | None = None) -> None:
     """Run a server until it is told to stop by a signal.
 
