@@ -1,8 +1,11 @@
 """Counters that the protocol does not have: growth of its own counts, and things that happen at the machine.
 
-They count from 0 when the driver is made, outlive reconnects and only grow, whatever the device does with its own counts.
+They count from 0 when the machine is first read, outlive reconnects and the gateway's process, and only grow, whatever the
+device does with its own counts. What the device counted while the gateway was down is not added: which unit stood where
+meanwhile is not known.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +27,23 @@ class Counters:
         self._kind = kind
         self._totals: dict[str, int] = {}
         self._last: dict[tuple[str, str], int] = {}
+        self._kept: dict[str, str] = {}
+
+    def recall(self, kept: Mapping[str, str]) -> None:
+        """Go on from what was kept, where this object does not know better."""
+        self._kept = dict(kept)
+        for path, text in kept.items():
+            if text.isdecimal() and self._kind.signal(path) is not None:
+                self._totals[path] = max(int(text), self._totals.get(path, 0))
+
+    def to_keep(self) -> dict[str, str]:
+        """Counters, by path, that are not kept as they stand."""
+        totals = ((path, str(total)) for path, total in self._totals.items())
+        return {path: text for path, text in totals if self._kept.get(path) != text}
+
+    def kept(self, changes: Mapping[str, str]) -> None:
+        """What :meth:`to_keep` gave is kept."""
+        self._kept.update(changes)
 
     def open(self, component: str) -> None:
         """Begin all counters of a component that is there, at 0."""

@@ -51,7 +51,7 @@ class XfsDriver:
         self._counters = Counters(kind)
         self._claims: dict[str, str] = {}
         self._link = Link()
-        self._report = Report(kind)
+        self._report = Report(kind, self._counters)
         self._services: dict[str, Service] = {}
         self._addresses: dict[str, str] = {}
         self._major = 2
@@ -64,9 +64,9 @@ class XfsDriver:
 
         Raises:
             DeviceUnreachable: no service publisher, or no service answers.
-            DependencyUnavailable: the outbox cannot be written.
+            DependencyUnavailable: the outbox cannot be read or written.
         """
-        self._report.open(sink)
+        await self._report.open(sink)
         self._identity = None  # each run tells it once
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._tls)) as http:
             await self._find(http)

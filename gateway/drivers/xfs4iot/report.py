@@ -8,6 +8,7 @@ from typing import Final
 from contracts.errors import DependencyUnavailable, DeviceError
 from contracts.signals import DeviceKind, Sort
 from gateway.driver import Identity, Observation, Sink
+from gateway.drivers.xfs4iot.counters import Counters
 
 KEPT_EVENTS_MOST: Final = 1000
 """Event texts kept while the outbox cannot be written; the oldest go first."""
@@ -20,16 +21,23 @@ class Report:
 
     Args:
         kind: signals that the kind does not have are left out, because a machine may have more than it is watched for.
+        counters: kept with whatever is handed over.
     """
 
-    def __init__(self, kind: DeviceKind) -> None:
+    def __init__(self, kind: DeviceKind, counters: Counters) -> None:
         self._kind = kind
+        self._counters = counters
         self._sink: Sink | None = None
         self._turn = asyncio.Lock()
         self._kept: deque[Observation] = deque(maxlen=KEPT_EVENTS_MOST)
 
-    def open(self, sink: Sink) -> None:
-        """Use the sink of a new run."""
+    async def open(self, sink: Sink) -> None:
+        """Use the sink of a new run.
+
+        Raises:
+            DependencyUnavailable: what is kept of the machine cannot be read.
+        """
+        self._counters.recall(await sink.recall())
         self._sink = sink
 
     def refuse(self, raw: str | bytes, error: DeviceError) -> None:
@@ -56,11 +64,13 @@ class Report:
             self._kept.clear()
             if not batch:
                 return
+            keep = self._counters.to_keep()
             try:
-                await self._sink.observe(batch)
+                await self._sink.observe(batch, keep)
             except DependencyUnavailable:
                 self._kept.extend(item for item in batch if self._is_event(item))
                 raise
+            self._counters.kept(keep)
 
     def _is_event(self, item: Observation) -> bool:
         signal = self._kind.signal(item.path)

@@ -352,6 +352,29 @@ async def test_an_error_text_that_could_not_be_written_is_told_in_the_next_run(m
         await sink.until("cdm/errors", 1)
 
 
+async def test_counters_go_on_in_the_next_life_of_the_gateway(modern: ScriptedMachine) -> None:
+    sink = FullDisk()
+    async with running(create(settings(modern.port), ATM, SystemClock()), sink):
+        await sink.until("cdm/unit1/count", 155)
+        await modern.tell("Alpha", "Common.ErrorEvent", {"eventId": "hardware", "action": "clear"})
+        await sink.until("cdm/errors", 1)
+    sink.seen.clear()
+    driver = create(settings(modern.port), ATM, SystemClock())
+    async with running(driver, sink) as run:
+        await sink.until("cdm/errors", 1)
+        assert 0 not in [item.value for item in sink.seen if item.path == "cdm/errors"]
+        sink.is_full = True
+        await modern.tell("Alpha", "Common.ErrorEvent", {"eventId": "hardware", "action": "clear"})
+        with pytest.raises(DependencyUnavailable):
+            await asyncio.wait_for(run, 5)
+    sink.is_full = False
+    async with running(driver, sink):
+        await sink.until("cdm/errors", 2)
+    async with running(create(settings(modern.port), ATM, SystemClock()), sink):
+        await sink.until("cdm/errors", 2)
+    assert sink.memory["cdm/errors"] == "2"
+
+
 @pytest.mark.parametrize("file", [__file__, "nowhere.pem"])
 def test_a_wrong_certificate_file_is_a_configuration_error_before_anything_runs(file: str) -> None:
     with pytest.raises(ConfigurationError, match=r"tls_ca .*give a PEM file"):

@@ -40,16 +40,17 @@ class Bench:
         self.major = major
         self.clock = ManualClock(1_700_000_000_000)
         self.sink = Recorder()
-        report = Report(ATM)
-        report.open(self.sink)
+        counters = Counters(ATM)
+        self.report = Report(ATM, counters)
         self.link = Link()
         settings = Settings(host="atm", tls=False)
-        self.service = Service("S", settings, ATM, self.clock, Counters(ATM), {}, self.link, report)
+        self.service = Service("S", settings, ATM, self.clock, counters, {}, self.link, self.report)
         self.answers: dict[str, dict[str, Any]] = {
             "Common.Capabilities": {"interfaces": [{"name": name} for name in interfaces], **capabilities}
         }
 
     async def start(self) -> "Bench":
+        await self.report.open(self.sink)
         await self.service.introduce(Answers(self.answers, self.major))
         return self
 
