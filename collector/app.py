@@ -17,6 +17,7 @@ from collector.ledger import Ledger
 from collector.listener import BatchListener, NobodyListens
 from collector.metrics import IntakeMetrics
 from collector.patience import Patience
+from collector.presence import Presence
 from collector.quarantine import Quarantine
 from collector.queries import GatewayIntake, IntakeStatus, Readings
 from collector.reception import Reception
@@ -51,6 +52,7 @@ class Collector:
         fleet: gateways and devices.
         readings: latest values, history and events.
         quarantine: what was refused.
+        reception: takes messages, for those who bring them by another way than a broker.
     """
 
     def __init__(
@@ -76,17 +78,18 @@ class Collector:
         )
         ledger = Ledger(self._store, series, latest, listener, clock, metrics, self._patience)
         uplink = UplinkSignals(series, latest)
+        presence = Presence(round(settings.silence_s * 1000))
         decoder = Decoder(self.fleet, series, settings.pack_bytes, round(settings.future_s * 1000))
-        reception = Reception(
-            self.fleet, self.quarantine, decoder, ledger, uplink, listener, clock, metrics, self._patience
+        self.reception = Reception(
+            self.fleet, self.quarantine, decoder, ledger, uplink, presence, listener, clock, metrics, self._patience
         )
         review = IntakeReview(
-            hole_policy(settings), self.fleet, ledger, gaps, uplink, clock, metrics, self._patience
+            hole_policy(settings), self.fleet, ledger, gaps, uplink, presence, clock, metrics, self._patience
         )  # fmt: skip
-        self._intake = Intake(settings, broker, reception, review, self._patience)
-        self._records = Records(self._store, self.fleet, gaps, ledger, reception)
+        self._intake = Intake(settings, broker, self.reception, review, self._patience)
+        self._records = Records(self._store, self.fleet, gaps, ledger, self.reception)
         self.readings = Readings(self.fleet, series, latest, self._store, clock)
-        self._status = IntakeStatus(self.fleet, ledger, gaps, reception, review)
+        self._status = IntakeStatus(self.fleet, ledger, gaps, self.reception, review)
         metrics.watch(lambda: self._intake.waiting, lambda: self._intake.connected)
 
     def services(self) -> list[Service]:

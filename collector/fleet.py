@@ -1,16 +1,17 @@
 """The fleet as gateways announce it: which gateways exist, which devices stand behind them, who is online."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from collector.tables import fleet_device, fleet_gateway
-from contracts.gateway_messages import GatewayStatus, Inventory
+from collector.tables import fleet_device, fleet_gateway, fleet_inventory
+from contracts.gateway_messages import Inventory, is_overtaken
 from contracts.identity import GATEWAY_DEVICE, branch_of, device_id
 from runtime.database import Database
 from runtime.event_log import EventLog
@@ -55,10 +56,13 @@ class GatewayState:
 
     Attributes:
         branch_id: its branch.
-        online: connected to the broker, as the broker says.
+        online: connected to the broker.
         boot: identity of its outbox.
-        since_ms: when this state began, by the gateway's clock; for a gateway that vanished, when the broker said so.
+        since_ms: when this state began: by the gateway's clock where it said so, never after ours; for one that vanished,
+            when the broker said so, or when the last of it was heard.
         version: version of its software.
+        session_ms: ``since`` of the status that is known, by the gateway's clock; an earlier one is no news.
+        silent: not online because nothing is heard of it, though nobody said that it is gone.
     """
 
     branch_id: str
@@ -66,6 +70,8 @@ class GatewayState:
     boot: str
     since_ms: int
     version: str
+    session_ms: int
+    silent: bool = False
 
 
 class FleetEventType(StrEnum):
@@ -99,6 +105,7 @@ class Fleet:
         self._event_log = event_log
         self._devices: dict[str, Device] = {}
         self._gateways: dict[str, GatewayState] = {}
+        self._announced_ms: dict[str, int] = {}
 
     async def load(self) -> None:
         """Read the cache afresh from the ops database.
@@ -109,8 +116,10 @@ class Fleet:
         async with self._database.read() as connection:
             devices = [Device(**row) for row in (await connection.execute(select(fleet_device))).mappings()]
             gateways = [GatewayState(**row) for row in (await connection.execute(select(fleet_gateway))).mappings()]
+            announced = (await connection.execute(select(fleet_inventory))).all()
         self._devices = {device.device_id: device for device in devices}
         self._gateways = {gateway.branch_id: gateway for gateway in gateways}
+        self._announced_ms = {row.branch_id: row.announced_at_ms for row in announced}
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -142,62 +151,70 @@ class Fleet:
     # -- writing -----------------------------------------------------------------------------------------------------
 
     async def announce(self, inventory: Inventory, now_ms: int) -> InventoryChanged | None:
-        """Take a branch's inventory, which replaces its earlier one.
+        """Take a branch's inventory, which replaces its earlier one; one that a newer one has overtaken is left.
 
         Args:
             inventory: as it arrived.
             now_ms: when it arrived, milliseconds since 1970 UTC.
 
         Returns:
-            What changed; ``None`` where nothing did, and then nothing is written.
+            What changed; ``None`` where no device did.
 
         Raises:
             DependencyUnavailable: the database does not answer; nothing changed.
         """
+        announced_ms = now_ms if inventory.announced_at is None else inventory.announced_at
+        known_ms = self._announced_ms.get(inventory.branch_id)
+        if known_ms is not None and inventory.announced_at is not None and is_overtaken(announced_ms, known_ms, now_ms):
+            return None
         before = {
             device.device_id: device for device in self._devices.values() if device.branch_id == inventory.branch_id
         }
         after = {device.device_id: device for device in _devices_of(inventory, now_ms)}
         change = _compare(inventory.branch_id, before, after)
-        if change is None:
+        if change is None and announced_ms == known_ms:
             return None
-        written = [after[full_id] for full_id in (*change.added, *change.changed)]
-        written += [replace(before[full_id], removed_at_ms=now_ms) for full_id in change.removed]
         async with self._database.write() as connection:
+            await connection.execute(delete(fleet_inventory).where(fleet_inventory.c.branch_id == inventory.branch_id))
             await connection.execute(
-                delete(fleet_device).where(fleet_device.c.device_id.in_([device.device_id for device in written]))
+                insert(fleet_inventory).values(branch_id=inventory.branch_id, announced_at_ms=announced_ms)
             )
-            await connection.execute(insert(fleet_device), [_row(device) for device in written])
-            await self._event_log.append(
-                connection, FleetEventType.INVENTORY_CHANGED, f"branch/{inventory.branch_id}", change
-            )
+            written = [] if change is None else await self._write(connection, change, before, after, now_ms)
+        self._announced_ms[inventory.branch_id] = announced_ms
         self._devices.update((device.device_id, device) for device in written)
-        await self._event_log.announce()
+        if change is not None:
+            await self._event_log.announce()
         return change
 
-    async def hear(self, branch_id: str, status: GatewayStatus, since_ms: int) -> None:
-        """Take a gateway's status; written only where it changed.
+    async def _write(
+        self,
+        connection: AsyncConnection,
+        change: InventoryChanged,
+        before: Mapping[str, Device],
+        after: Mapping[str, Device],
+        now_ms: int,
+    ) -> list[Device]:
+        written = [after[full_id] for full_id in (*change.added, *change.changed)]
+        written += [replace(before[full_id], removed_at_ms=now_ms) for full_id in change.removed]
+        await connection.execute(
+            delete(fleet_device).where(fleet_device.c.device_id.in_([device.device_id for device in written]))
+        )
+        await connection.execute(insert(fleet_device), [_row(device) for device in written])
+        await self._event_log.append(connection, FleetEventType.INVENTORY_CHANGED, f"branch/{change.branch_id}", change)
+        return written
 
-        Args:
-            branch_id: its branch.
-            status: as it arrived.
-            since_ms: when this state began, milliseconds since 1970 UTC.
+    async def hear(self, state: GatewayState) -> None:
+        """Take what became of a gateway's connection; written only where it changed.
 
         Raises:
             DependencyUnavailable: the database does not answer; nothing changed.
         """
-        known = self._gateways.get(branch_id)
-        state = GatewayState(branch_id, status.online, status.boot, since_ms, status.version)
-        if known is not None and replace(state, since_ms=known.since_ms) == known:
+        if self._gateways.get(state.branch_id) == state:
             return
         async with self._database.write() as connection:
-            await connection.execute(delete(fleet_gateway).where(fleet_gateway.c.branch_id == branch_id))
-            await connection.execute(
-                insert(fleet_gateway).values(
-                    branch_id=branch_id, online=state.online, boot=state.boot, since_ms=since_ms, version=state.version
-                )
-            )
-        self._gateways[branch_id] = state
+            await connection.execute(delete(fleet_gateway).where(fleet_gateway.c.branch_id == state.branch_id))
+            await connection.execute(insert(fleet_gateway).values(asdict(state)))
+        self._gateways[state.branch_id] = state
 
 
 def device_id_of_gateway(branch_id: str) -> str:

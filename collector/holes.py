@@ -7,7 +7,7 @@ backlog is filled in behind the live stream; it is asked for only when nothing h
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, islice
 
 from collector.intervals import Interval, IntervalSet
 from runtime.supervisor import Backoff
@@ -69,7 +69,7 @@ class Review:
     """What is to be done now, and how things stand.
 
     Attributes:
-        request: ranges to ask for again.
+        request: ranges to ask for again, at most as many as the policy allows.
         gaps: ranges given up in this review.
         missing: packs missing for longer than the grace time, gaps left out.
         holes: how many holes that is.
@@ -87,13 +87,20 @@ class HoleWatch:
     def __init__(self, policy: HolePolicy) -> None:
         self._policy = policy
         self._holes: list[Hole] = []
+        self._once_more_at_ms: int | None = None
+        self._asked_upto = 0
+
+    def ask_once_more(self, now_ms: int) -> None:
+        """The gateway is back with this outbox: ask once for what was given up, after a grace time for its backlog."""
+        self._once_more_at_ms = now_ms + self._policy.grace_ms
+        self._asked_upto = 0
 
     def review(self, committed: IntervalSet, gaps: IntervalSet, now_ms: int, reach: Reach) -> Review:
         """Look at what is missing now.
 
         Args:
             committed: seqs that have come. Counting begins at 1, so a first seq of 5 leaves 1 to 4 missing.
-            gaps: seqs given up earlier.
+            gaps: seqs given up earlier; not asked for but after :meth:`ask_once_more`.
             now_ms: milliseconds since 1970 UTC.
             reach: whether the gateway can be asked.
         """
@@ -119,8 +126,21 @@ class HoleWatch:
                 wait_ms = round(self._policy.backoff.delay_s(tries) * 1000)
                 hole = replace(hole, tries=tries, wait_until_ms=now_ms + wait_ms)  # noqa: PLW2901  (the next state)
             self._holes.append(hole)
+        if reach is Reach.ASKABLE:
+            request += self._once_more(committed, gaps, now_ms, self._policy.most_ranges - len(request))
         overdue = [hole for hole in self._holes if now_ms - hole.since_ms >= self._policy.grace_ms]
         return Review(tuple(request), tuple(given_up), sum(hole.size for hole in overdue), len(overdue))
+
+    def _once_more(self, committed: IntervalSet, gaps: IntervalSet, now_ms: int, room: int) -> list[Interval]:
+        if self._once_more_at_ms is None or now_ms < self._once_more_at_ms or room < 1:
+            return []
+        given_up = [(max(low, self._asked_upto + 1), high) for low, high in gaps if high > self._asked_upto]
+        ranges = list(islice(chain.from_iterable(committed.missing(*gap) for gap in given_up), room))
+        if len(ranges) < room:
+            self._once_more_at_ms = None
+        else:
+            self._asked_upto = ranges[-1][1]
+        return ranges
 
     def _is_hopeless(self, hole: Hole, now_ms: int, reach: Reach) -> bool:
         if now_ms < hole.wait_until_ms or reach is Reach.OFFLINE:

@@ -17,9 +17,10 @@ from collector.ledger import Ledger
 from collector.listener import BatchListener
 from collector.metrics import IntakeMetrics
 from collector.patience import Patience
+from collector.presence import Presence
 from collector.quarantine import Held, Quarantine, Refused
 from collector.recent_contents import Comparison, RecentContents
-from collector.uplink import UplinkSignals, began_ms
+from collector.uplink import UplinkSignals
 from contracts import topics
 from contracts.errors import ContractViolation, RefusalCode
 from contracts.gateway_messages import parse_inventory, parse_status
@@ -54,6 +55,7 @@ class Reception:
         decoder: Decoder,
         ledger: Ledger,
         uplink: UplinkSignals,
+        presence: Presence,
         listener: BatchListener,
         clock: Clock,
         metrics: IntakeMetrics,
@@ -64,6 +66,7 @@ class Reception:
         self._decoder = decoder
         self._ledger = ledger
         self._uplink = uplink
+        self._presence = presence
         self._listener = listener
         self._clock = clock
         self._metrics = metrics
@@ -128,10 +131,11 @@ class Reception:
 
     async def _take_status(self, branch_id: str, message: Message, batch: _Batch) -> None:
         status = parse_status(message.payload)
-        known = self._fleet.gateways.get(branch_id)
-        since_ms = began_ms(status, known, batch.now_ms)
-        await self._patience.insist("ops database", lambda: self._fleet.hear(branch_id, status, since_ms))
-        self._uplink.connection(branch_id, online=status.online, at_ms=since_ms, columns=batch.columns)
+        state = self._presence.hear(branch_id, status, self._fleet.gateways.get(branch_id), batch.now_ms)
+        if state is None:
+            return
+        await self._patience.insist("ops database", lambda: self._fleet.hear(state))
+        self._uplink.connection(branch_id, online=state.online, at_ms=state.since_ms, columns=batch.columns)
 
     async def _take_inventory(self, branch_id: str, message: Message, batch: _Batch) -> None:
         if len(message.payload) > self._decoder.most_bytes:
@@ -153,6 +157,8 @@ class Reception:
                 self._settle(refused_as(pack_id), seen, batch)
         else:
             self._settle(pack_id, seen, batch)
+            if live:
+                self._presence.notice(topic.branch_id, pack_id.boot, batch.now_ms)
             self._contents.remember(pack_id, message.payload)
             batch.columns.extend(decoded.columns, live=live)
             self._refuse_records(topic.branch_id, message.topic, live, pack_id, decoded.refusals, batch)

@@ -10,6 +10,7 @@ from collector.intervals import IntervalSet
 from collector.ledger import Ledger
 from collector.metrics import IntakeMetrics
 from collector.patience import Patience
+from collector.presence import Presence
 from collector.uplink import UplinkSignals
 from contracts.gateway_messages import ResendRequest
 from runtime.clock import Clock
@@ -36,6 +37,7 @@ class IntakeReview:
         ledger: Ledger,
         gaps: Gaps,
         uplink: UplinkSignals,
+        presence: Presence,
         clock: Clock,
         metrics: IntakeMetrics,
         patience: Patience,
@@ -45,6 +47,7 @@ class IntakeReview:
         self._ledger = ledger
         self._gaps = gaps
         self._uplink = uplink
+        self._presence = presence
         self._clock = clock
         self._metrics = metrics
         self._patience = patience
@@ -65,6 +68,8 @@ class IntakeReview:
         now_ms = self._clock.now_ms()
         columns = Columns()
         requests: list[tuple[str, ResendRequest]] = []
+        self._presence.listen(now_ms, connected=connected)
+        await self._look_for_gateways(now_ms, columns)
         found: dict[str, OpenHoles] = {branch_id: OpenHoles() for branch_id in self._fleet.gateways}
         for (branch_id, boot), settled in self._ledger.settled().items():
             review = await self._review_one(branch_id, boot, settled, now_ms, connected)
@@ -81,12 +86,28 @@ class IntakeReview:
         await self._ledger.commit(columns.batch(), ())
         return requests
 
+    async def _look_for_gateways(self, now_ms: int, columns: Columns) -> None:
+        """Count those disconnected of which nothing is heard, and those connected that go on sending."""
+        for branch_id, known in list(self._fleet.gateways.items()):
+            state = self._presence.look(known, now_ms)
+            if state is None:
+                continue
+            _log.warning("gateway is heard again" if state.online else "gateway is silent", branch_id=branch_id)
+            await self._patience.insist("ops database", lambda state=state: self._fleet.hear(state))  # type: ignore[misc]
+            self._uplink.connection(branch_id, online=state.online, at_ms=state.since_ms, columns=columns)
+        for branch_id, boot in self._presence.take_returned():
+            self._watch(branch_id, boot).ask_once_more(now_ms)
+
+    def _watch(self, branch_id: str, boot: str) -> HoleWatch:
+        return self._watches.setdefault((branch_id, boot), HoleWatch(self._policy))
+
     async def _review_one(
         self, branch_id: str, boot: str, settled: IntervalSet, now_ms: int, connected: bool
     ) -> Review:
-        watch = self._watches.setdefault((branch_id, boot), HoleWatch(self._policy))
         gaps = self._gaps.of(branch_id, boot)
-        review = watch.review(settled, gaps, now_ms, self._reach(branch_id, boot, connected))
+        review = self._watch(branch_id, boot).review(
+            settled, gaps, now_ms, self._reach(branch_id, boot, now_ms, connected)
+        )
         if review.gaps:
             _log.error("packs given up", branch_id=branch_id, boot=boot, ranges=review.gaps)
             await self._patience.insist("ops database", lambda: self._gaps.record(branch_id, boot, review.gaps))
@@ -96,9 +117,10 @@ class IntakeReview:
             _log.info("packs asked for again", branch_id=branch_id, boot=boot, packs=packs)
         return review
 
-    def _reach(self, branch_id: str, boot: str, connected: bool) -> Reach:
+    def _reach(self, branch_id: str, boot: str, now_ms: int, connected: bool) -> Reach:
         state = self._fleet.gateways.get(branch_id)
-        if not connected or (state is not None and not state.online):
+        silent = self._presence.is_silent(branch_id, now_ms)
+        if not connected or silent or (state is not None and not state.online):
             return Reach.OFFLINE
         # One that sends packs without a status is asked, too: the broker may have forgotten what it retained.
         return Reach.ASKABLE if state is None or state.boot == boot else Reach.OTHER_BOOT

@@ -1,12 +1,17 @@
 """Settings of the collector."""
 
-from typing import Self
+from typing import Final, Self
 
 from pydantic import Field, model_validator
 
 from contracts.identity import SHARDS
 from contracts.pack import MESSAGE_BYTES
 from runtime.settings import Section
+
+SILENCE_S: Final = 180.0
+"""Three heartbeats of ``uplink/packs_sent``, which a gateway sends whatever its devices do (``contracts/devices/gateway.py``)."""
+
+_LOOKS_IN_SILENCE: Final = 4
 
 
 class CollectorSettings(Section):
@@ -21,6 +26,9 @@ class CollectorSettings(Section):
     pack_bytes: int = Field(default=MESSAGE_BYTES, ge=1024, description="larger messages are refused unread")
     future_s: float = Field(default=300, ge=0, description="how far ahead of this clock an observation may be")
     review_s: float = Field(default=1.0, gt=0, le=60, description="time between reviews of holes and heartbeats")
+    silence_s: float = Field(
+        default=SILENCE_S, gt=0, description="a gateway that sent no live pack for so long counts as disconnected"
+    )
     hole_grace_s: float = Field(default=10, ge=0, description="age from which a missing pack is asked for")
     hole_retry_first_s: float = Field(default=10, gt=0, description="wait after the first request, doubled each time")
     hole_retry_most_s: float = Field(default=300, gt=0, description="longest wait between requests")
@@ -37,4 +45,11 @@ class CollectorSettings(Section):
     def _slot_exists(self) -> Self:
         if self.slot >= self.slots:
             raise ValueError(f"slot {self.slot} of {self.slots}: expected 0 to {self.slots - 1}")
+        return self
+
+    @model_validator(mode="after")
+    def _silence_is_looked_at(self) -> Self:
+        least_s = _LOOKS_IN_SILENCE * self.review_s
+        if self.silence_s < least_s:
+            raise ValueError(f"silence_s {self.silence_s:g}: expected at least {least_s:g}, four times review_s")
         return self

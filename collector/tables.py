@@ -25,6 +25,17 @@ fleet_gateway = Table(
     Column("boot", String(64), nullable=False, comment="identity of the gateway's outbox, empty until it said"),
     Column("since_ms", BigInteger, nullable=False, comment="when this state began"),
     Column("version", String(64), nullable=False),
+    Column(
+        "session_ms", BigInteger, nullable=False, comment="since of the status that is known; an earlier is no news"
+    ),
+    Column("silent", Boolean, nullable=False, comment="offline because nothing is heard of it"),
+)
+
+fleet_inventory = Table(
+    "fleet_inventory",
+    metadata,
+    Column("branch_id", String(32), primary_key=True),
+    Column("announced_at_ms", BigInteger, nullable=False, comment="when the inventory in force was announced"),
 )
 
 fleet_device = Table(

@@ -1,11 +1,10 @@
 """What the collector itself observes of a gateway: its connection and its missing packs, as readings like any other."""
 
 from collector.decoding import Columns
-from collector.fleet import GATEWAY_KIND, GatewayState, device_id_of_gateway
+from collector.fleet import GATEWAY_KIND, device_id_of_gateway
 from collector.latest import LatestValues
 from collector.series import MISSING_PACKS, UPLINK_STATE, SeriesRegistry
 from contracts.devices import GATEWAY
-from contracts.gateway_messages import GatewayStatus
 
 
 def _row_heartbeat_ms(path: str) -> int:
@@ -27,18 +26,6 @@ _STATE_HEARTBEAT_MS = _row_heartbeat_ms(UPLINK_STATE)
 _MISSING_HEARTBEAT_MS = _row_heartbeat_ms(MISSING_PACKS)
 _CONNECTED = _ordinal("connected")
 _DISCONNECTED = _ordinal("disconnected")
-
-
-def began_ms(status: GatewayStatus, known: GatewayState | None, now_ms: int) -> int:
-    """When the state that a status message tells of began, milliseconds since 1970 UTC, never after ``now_ms``.
-
-    A will was written when the gateway connected, so its ``since`` is not later than that of the connection it ends; the
-    broker says it when it notices, which is now. An orderly goodbye carries its own time.
-    """
-    if status.online:
-        return min(status.since, now_ms)
-    orderly = known is not None and known.online and status.since > known.since_ms
-    return min(status.since, now_ms) if orderly else now_ms
 
 
 class UplinkSignals:

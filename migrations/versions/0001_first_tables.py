@@ -135,7 +135,22 @@ def upgrade() -> None:
         ),
         sa.Column("since_ms", sa.BigInteger(), nullable=False, comment="when this state began"),
         sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column(
+            "session_ms",
+            sa.BigInteger(),
+            nullable=False,
+            comment="since of the status that is known; an earlier is no news",
+        ),
+        sa.Column("silent", sa.Boolean(), nullable=False, comment="offline because nothing is heard of it"),
         sa.PrimaryKeyConstraint("branch_id", name=op.f("pk_fleet_gateway")),
+    )
+    op.create_table(
+        "fleet_inventory",
+        sa.Column("branch_id", sa.String(length=32), nullable=False),
+        sa.Column(
+            "announced_at_ms", sa.BigInteger(), nullable=False, comment="when the inventory in force was announced"
+        ),
+        sa.PrimaryKeyConstraint("branch_id", name=op.f("pk_fleet_inventory")),
     )
     op.create_table(
         "intake_gap",

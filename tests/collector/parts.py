@@ -51,10 +51,11 @@ def raw_pack(*records: dict[str, Any], seq: int = 1) -> bytes:
     return json.dumps([*header_json(seq), {"bn": f"{ATM}/", **records[0]}, *records[1:]]).encode()
 
 
-def inventory(*devices: tuple[str, str], branch: str = BRANCH) -> bytes:
+def inventory(*devices: tuple[str, str], branch: str = BRANCH, announced_at: int | None = None) -> bytes:
     entries = [{"id": "gateway", "kind": "gateway", "driver": "gateway"}]
     entries += [{"id": local_id, "kind": kind, "driver": "xfs", "serial": "S1"} for local_id, kind in devices]
-    return json.dumps({"branch_id": branch, "devices": entries}).encode()
+    stamp = {} if announced_at is None else {"announced_at": announced_at}
+    return json.dumps({"branch_id": branch, "devices": entries, **stamp}).encode()
 
 
 def status(online: bool, since: int = NOW_MS, boot: str = BOOT) -> bytes:

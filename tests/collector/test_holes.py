@@ -94,6 +94,31 @@ def test_what_is_left_of_a_hole_keeps_its_tries() -> None:
     assert look(watch, [(1, 1), (5, 5), (9, 9)], 41).request == ((2, 4), (6, 8))  # the third, 20 s later
 
 
+def test_gaps_are_asked_for_once_more_when_their_gateway_is_back() -> None:
+    watch = HoleWatch(POLICY)
+    gaps = IntervalSet([(2, 2), (4, 6)])
+    committed = [(1, 1), (3, 3), (5, 5), (7, 7)]  # 5 came after it was given up
+    watch.ask_once_more(0)
+    assert look(watch, committed, 9, gaps=gaps).request == (), "its backlog goes first"
+    assert look(watch, committed, 10, Reach.OFFLINE, gaps).request == ()
+    assert look(watch, committed, 11, gaps=gaps) == Review(request=((2, 2), (4, 4), (6, 6)))
+    for second in range(12, 500, 7):
+        assert look(watch, committed, second, gaps=gaps) == Review()
+    watch.ask_once_more(500_000)
+    assert look(watch, committed, 510, gaps=gaps).request == ((2, 2), (4, 4), (6, 6))
+
+
+def test_many_gaps_are_asked_for_in_several_requests_each_once() -> None:
+    watch = HoleWatch(HolePolicy(grace_ms=0, backoff=Backoff(10, 40), tries=3, abandon_ms=60_000, most_ranges=4))
+    numbers = range(2, 22, 2)
+    gaps = IntervalSet((number, number) for number in numbers)
+    committed = [(number, number) for number in range(1, 23, 2)]
+    watch.ask_once_more(0)
+    asked = [look(watch, committed, second, gaps=gaps).request for second in range(5)]
+    assert [len(request) for request in asked] == [4, 4, 2, 0, 0]
+    assert [low for request in asked for low, _ in request] == list(numbers)
+
+
 @given(st.lists(st.tuples(st.sets(st.integers(1, 40), max_size=10), st.integers(0, 30)), max_size=30))
 def test_only_missing_seqs_are_ever_asked_for_or_given_up(steps: list[tuple[set[int], int]]) -> None:
     watch = HoleWatch(POLICY)

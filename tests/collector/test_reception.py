@@ -435,7 +435,7 @@ async def test_statuses_become_readings_of_the_gateway_in_order(
             ("uplink/state", NOW_MS + 10_002, 1.0),
         ]
         (gateway,) = collector.intake_status()
-        assert (gateway.online, gateway.since_ms, gateway.version) == (False, NOW_MS + 9_500, "0.1.0")
+        assert (gateway.online, gateway.since_ms, gateway.version) == (False, NOW_MS + 10_000, "0.1.0")
         audit = await collector.audit()
         assert (audit.stored, audit.derived) == (0, 4)
     again = make_collector(tmp_path, database, clock, listener=(later := Witness()))
