@@ -5,13 +5,14 @@ A commit is one DuckDB transaction over readings, events, pack identities and ne
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
 from collector.adapters import duckdb_schema as sql
 from collector.intervals import IntervalSet
@@ -147,26 +148,27 @@ class DuckDbStore:
         position: int,
     ) -> None:
         if new_series:
-            connection.executemany(
-                "INSERT INTO series VALUES (?, ?, ?, ?)",
-                [(row.series, row.device_id, row.kind, row.path) for row in new_series],
-            )
+            columns = {
+                "series": np.array([row.series for row in new_series], np.int32),
+                "device_id": _texts(row.device_id for row in new_series),
+                "kind": _texts(row.kind for row in new_series),
+                "path": _texts(row.path for row in new_series),
+            }
+            _insert_columns(connection, "INSERT INTO series SELECT series, device_id, kind, path FROM columns", columns)
         if len(batch):
             columns = {
                 "series": batch.series, "observed_at": batch.observed_at_ms, "value": batch.value, "live": batch.live,
             }  # fmt: skip
-            connection.register("columns", columns)
-            try:
-                connection.execute(
-                    "INSERT INTO reading SELECT series, observed_at, value, ?, live FROM columns", [position]
-                )
-            finally:
-                connection.unregister("columns")
+            query = "INSERT INTO reading SELECT series, observed_at, value, $1, live FROM columns"
+            _insert_columns(connection, query, columns, position)
         if batch.events:
-            connection.executemany(
-                "INSERT INTO event VALUES (?, ?, ?, ?)",
-                [(event.series, event.observed_at_ms, event.text, position) for event in batch.events],
-            )
+            columns = {
+                "series": np.array([event.series for event in batch.events], np.int32),
+                "observed_at": np.array([event.observed_at_ms for event in batch.events], np.int64),
+                "text": _texts(event.text for event in batch.events),
+            }
+            query = "INSERT INTO event SELECT series, observed_at, text, $1 FROM columns"
+            _insert_columns(connection, query, columns, position)
         runs = _runs(packs)
         if runs:
             connection.executemany("INSERT INTO pack VALUES (?, ?, ?, ?)", runs)
@@ -267,6 +269,21 @@ class DuckDbStore:
             return await asyncio.wrap_future(executor.submit(call))
         except duckdb.Error as error:
             raise DependencyUnavailable(f"store {self._path}: {error}") from error
+
+
+def _insert_columns(
+    connection: duckdb.DuckDBPyConnection, query: str, columns: Mapping[str, npt.NDArray[Any]], *parameters: object
+) -> None:
+    """Insert whole columns, which the query calls ``columns``: a row at a time takes DuckDB 80 µs each."""
+    connection.register("columns", columns)
+    try:
+        connection.execute(query, parameters)
+    finally:
+        connection.unregister("columns")
+
+
+def _texts(texts: Iterable[str]) -> npt.NDArray[np.object_]:
+    return np.array(list(texts), dtype=np.object_)
 
 
 def _all_rows(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:

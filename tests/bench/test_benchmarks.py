@@ -1,0 +1,47 @@
+"""Each benchmark runs, prints one JSON object, and what it says can be."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+
+def run(name: str, *options: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", "--json", *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_rules_are_measured_where_some_readings_change_a_verdict() -> None:
+    found = run("rules", "--series", "5000", "--seconds", "0.05")
+    assert set(found) == {"series", "rules", "changed_ratio", "readings_per_s_per_core"}
+    assert found["series"] == 5000
+    assert found["rules"] > 10
+    assert 0.0005 < found["changed_ratio"] < 0.005
+    assert found["readings_per_s_per_core"] > 0
+
+
+def test_the_intake_is_measured_and_nothing_is_lost_on_the_way() -> None:
+    found = run("ingest", "--seconds", "0.1", "--branches", "3")
+    assert set(found) == {
+        "readings_per_s", "cpu_us_per_reading", "stored", "lost", "doubled", "bytes_per_reading", "rules",
+    }  # fmt: skip
+    assert found["stored"] >= 50_000
+    assert (found["lost"], found["doubled"]) == (0, 0)
+    assert found["cpu_us_per_reading"] > 0
+    assert found["readings_per_s"] > 0
+    assert found["bytes_per_reading"] > 0
+
+
+def test_the_intake_can_be_measured_with_the_rules_behind_it() -> None:
+    found = run("ingest", "--seconds", "0", "--branches", "3", "--rules")
+    assert (found["rules"], found["lost"], found["doubled"]) == (True, 0, 0)
