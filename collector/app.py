@@ -81,13 +81,14 @@ class Collector:
         presence = Presence(round(settings.silence_s * 1000))
         decoder = Decoder(self.fleet, series, settings.pack_bytes, round(settings.future_s * 1000))
         self.reception = Reception(
-            self.fleet, self.quarantine, decoder, ledger, uplink, presence, listener, clock, metrics, self._patience
-        )
+            self.fleet, self.quarantine, decoder, ledger, uplink, presence, listener, clock, metrics, self._patience,
+            settings.owns,
+        )  # fmt: skip
         review = IntakeReview(
             hole_policy(settings), self.fleet, ledger, gaps, uplink, presence, clock, metrics, self._patience
         )  # fmt: skip
         self._intake = Intake(settings, broker, self.reception, review, self._patience)
-        self._records = Records(self._store, self.fleet, gaps, ledger, self.reception)
+        self._records = Records(self._store, self.fleet, gaps, self.quarantine, ledger, self.reception)
         self.readings = Readings(self.fleet, series, latest, self._store, clock)
         self._status = IntakeStatus(self.fleet, ledger, gaps, self.reception, review)
         metrics.watch(lambda: self._intake.waiting, lambda: self._intake.connected)
@@ -128,10 +129,13 @@ class Records:
 
     name = "time-series store"
 
-    def __init__(self, store: DuckDbStore, fleet: Fleet, gaps: Gaps, ledger: Ledger, reception: Reception) -> None:
+    def __init__(
+        self, store: DuckDbStore, fleet: Fleet, gaps: Gaps, quarantine: Quarantine, ledger: Ledger, reception: Reception
+    ) -> None:
         self._store = store
         self._fleet = fleet
         self._gaps = gaps
+        self._quarantine = quarantine
         self._ledger = ledger
         self._reception = reception
 
@@ -145,8 +149,10 @@ class Records:
             await self._store.open()
             await self._fleet.load()
             await self._gaps.load()
+            await self._quarantine.load()
             await self._ledger.load()
             await self._reception.tell_devices()
+            await self._reception.forget_unsettled()
             await self._reception.release()
         except BaseException:
             await self._store.close()

@@ -39,6 +39,7 @@ class Refusal:
         record: index of the record in its pack, ``None`` for the whole message.
         device_id: device the record names, empty where none can be read.
         resolved: the record itself, ``None`` for the whole message.
+        due_ms: time of a record that came before it; ``None`` for all others.
     """
 
     code: RefusalCode
@@ -46,6 +47,12 @@ class Refusal:
     record: int | None = None
     device_id: str = ""
     resolved: senml.Resolved | None = None
+    due_ms: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the record can be taken later."""
+        return self.code is RefusalCode.UNKNOWN_DEVICE or self.due_ms is not None
 
     @staticmethod
     def of(violation: ContractViolation) -> "Refusal":
@@ -109,10 +116,10 @@ class Decoded:
 
     @property
     def is_refused_whole(self) -> bool:
-        """Whether nothing of it can be taken, now or when an inventory comes."""
+        """Whether nothing of it can be taken, now or when an inventory or its time comes."""
         if not self.refusals or len(self.columns):
             return False
-        return all(refusal.code is not RefusalCode.UNKNOWN_DEVICE for refusal in self.refusals)
+        return not any(refusal.waits for refusal in self.refusals)
 
 
 class Decoder:
@@ -167,7 +174,10 @@ class Decoder:
                 self._read_one(record, branch_id, latest_ms, columns)
             except ContractViolation as violation:
                 device_id = "/".join(record.name.split("/", 2)[:2])
-                refusals.append(Refusal(violation.refusal, violation.detail, record.index, device_id, record))
+                time_ms = round(record.time_s * 1000)
+                is_early = violation.refusal is RefusalCode.TIME_OUT_OF_RANGE and time_ms > latest_ms
+                due_ms = time_ms if is_early else None
+                refusals.append(Refusal(violation.refusal, violation.detail, record.index, device_id, record, due_ms))
         return columns, refusals
 
     def _read_one(self, record: senml.Resolved, branch_id: str, latest_ms: int, columns: Columns) -> None:

@@ -9,10 +9,19 @@ from contracts.pack import PackId
 
 _OWN: Final = "*"
 
-QUARANTINE_BOOT: Final = f"{_OWN}quarantine"
-"""Stands for a boot identity where records come out of quarantine."""
-
+_RELEASED: Final = f"{_OWN}quarantine:"
 _REFUSED: Final = f"{_OWN}refused:"
+
+
+def released_as(branch_id: str, quarantine: str, entry_id: int) -> PackId:
+    """Identity under which the store takes records that come out of quarantine, once.
+
+    Args:
+        branch_id: their gateway's branch.
+        quarantine: which quarantine numbered the entry; another ops database numbers from 1 again.
+        entry_id: its number there.
+    """
+    return PackId(branch_id, _RELEASED + quarantine, entry_id)
 
 
 def refused_as(pack_id: PackId) -> PackId:

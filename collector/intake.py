@@ -92,6 +92,7 @@ class Intake:
             if messages:
                 await self._take(client, messages)
             if loop.time() >= next_review:
+                await self._reception.release_due()
                 await self._ask_again(client)
                 next_review = loop.time() + self._settings.review_s
             self._in_batch = False

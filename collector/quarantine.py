@@ -2,52 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from collector.identities import QUARANTINE_BOOT
-from collector.tables import quarantine, quarantine_count
+from collector.identities import released_as
+from collector.refusals import Held, Refused
+from collector.tables import quarantine, quarantine_count, quarantine_identity
 from contracts.errors import NotFound, RefusalCode
 from contracts.pack import PackId
 from runtime.database import Database
 from runtime.logs import get_logger
 
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A message, or records of a pack that share a reason and a device, on the way into quarantine.
-
-    Attributes:
-        branch_id: branch of the topic, empty where it names none.
-        topic: topic as received.
-        code: why.
-        detail: what was expected against what came, of the first record.
-        record: index of the first refused record, ``None`` for the whole message.
-        records: how many records, 1 for a whole message.
-        payload: the message, or a pack of the refused records.
-        live: whether it came on the live stream.
-        received_at_ms: arrival.
-        pack_id: the pack it came in; with it the same refusal is kept and counted once, however often it comes. ``None``
-            where the pack is refused whole: that is kept and counted each time, because its seq need not be its own.
-        device_id: device of the records, empty for a whole message.
-    """
-
-    branch_id: str
-    topic: str
-    code: RefusalCode
-    detail: str
-    record: int | None
-    records: int
-    payload: bytes
-    live: bool
-    received_at_ms: int
-    pack_id: PackId | None
-    device_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +46,10 @@ class RefusalCount:
     kept: int
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Records that wait for their device, ready to be released.
+NEVER_MS: Final = 2**63 - 1
+"""Stands for the time of records that are kept whole and have no time to wait for: theirs is before 2000."""
 
-    Attributes:
-        id: row; it also names the released records in the store.
-        pack_id: the pack they came in.
-        payload: a pack of them.
-    """
-
-    id: int
-    branch_id: str
-    topic: str
-    payload: bytes
-    live: bool
-    received_at_ms: int
-    pack_id: PackId
-
-    @property
-    def released_as(self) -> PackId:
-        """Identity under which the store takes these records, once."""
-        return PackId(self.branch_id, QUARANTINE_BOOT, self.id)
+_IS_HELD = or_(quarantine.c.held_device.is_not(None), quarantine.c.held_until_ms.is_not(None))
 
 
 class Quarantine:
@@ -107,7 +59,8 @@ class Quarantine:
         database: the ops database.
         sample_rows: refusals kept for each gateway, the newest.
         sample_bytes: of a payload, the first so many are kept.
-        held_rows: rows for each gateway that wait for their device and are kept whole; past that they are a sample only.
+        held_rows: rows for each gateway and reason that are kept whole, because they wait for their device or their time or
+            because only a clock was wrong; past that they are a sample only.
     """
 
     def __init__(self, database: Database, sample_rows: int, sample_bytes: int, held_rows: int) -> None:
@@ -115,7 +68,19 @@ class Quarantine:
         self._sample_rows = sample_rows
         self._sample_bytes = sample_bytes
         self._held_rows = held_rows
+        self._identity: str | None = None
         self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
+
+    async def load(self) -> None:
+        """Read which quarantine this is, or make it one of its own; once, before anything is released.
+
+        Raises:
+            DependencyUnavailable: the database does not answer.
+        """
+        async with self._database.write() as connection:
+            made = self._insert(quarantine_identity).values(one=1, identity=uuid4().hex)
+            await connection.execute(made.on_conflict_do_nothing())
+            self._identity = str((await connection.execute(select(quarantine_identity.c.identity))).scalar_one())
 
     async def keep(self, items: Sequence[Refused]) -> None:
         """Count and keep refusals, all or none. Idempotent for those that came in a readable pack.
@@ -132,12 +97,13 @@ class Quarantine:
                 await self._trim(connection, branch_id)
 
     async def _keep_one(self, connection: AsyncConnection, item: Refused) -> None:
-        held = item.code is RefusalCode.UNKNOWN_DEVICE and item.pack_id is not None
-        if held and await self._count_held(connection, item.branch_id) >= self._held_rows:
-            held = False
+        held_device, held_until_ms = _held_for(item)
+        held = held_device is not None or held_until_ms is not None
+        if held and await self._count_held(connection, item.branch_id, item.code) >= self._held_rows:
+            held, held_device, held_until_ms = False, None, None
             _log.error(
-                "readings of an unknown device are lost: too many wait for the inventory",
-                branch_id=item.branch_id, device_id=item.device_id, records=item.records,
+                "refused readings are lost: too many are kept for this reason",
+                branch_id=item.branch_id, code=str(item.code), device_id=item.device_id, records=item.records,
             )  # fmt: skip
         pack_id = item.pack_id
         row = {
@@ -150,7 +116,8 @@ class Quarantine:
             "received_at_ms": item.received_at_ms,
             "payload": item.payload if held else item.payload[: self._sample_bytes],
             "payload_bytes": len(item.payload),
-            "held_device": item.device_id if held else None,
+            "held_device": held_device,
+            "held_until_ms": held_until_ms,
             "live": item.live,
             "boot": None if pack_id is None else pack_id.boot,
             "seq": None if pack_id is None else pack_id.seq,
@@ -175,12 +142,12 @@ class Quarantine:
         )
 
     @staticmethod
-    async def _count_held(connection: AsyncConnection, branch_id: str) -> int:
-        held = select(func.count()).where(quarantine.c.branch_id == branch_id, quarantine.c.held_device.is_not(None))
+    async def _count_held(connection: AsyncConnection, branch_id: str, code: RefusalCode) -> int:
+        held = select(func.count()).where(quarantine.c.branch_id == branch_id, quarantine.c.code == str(code), _IS_HELD)
         return int((await connection.execute(held)).scalar_one())
 
     async def _trim(self, connection: AsyncConnection, branch_id: str) -> None:
-        sample = (quarantine.c.branch_id == branch_id, quarantine.c.held_device.is_(None))
+        sample = (quarantine.c.branch_id == branch_id, not_(_IS_HELD))
         oldest_kept = (
             select(quarantine.c.id)
             .where(*sample)
@@ -198,17 +165,45 @@ class Quarantine:
         Raises:
             DependencyUnavailable: the database does not answer.
         """
-        query = (
-            select(quarantine).where(quarantine.c.held_device.in_(device_ids)).order_by(quarantine.c.id).limit(limit)
-        )
+        return await self._select_held(quarantine.c.held_device.in_(device_ids), limit)
+
+    async def due(self, branch_ids: Collection[str], now_ms: int, limit: int = 100) -> list[Held]:
+        """Rows of these branches whose time has come, oldest first, at most ``limit``.
+
+        Raises:
+            DependencyUnavailable: the database does not answer.
+        """
+        has_come = and_(quarantine.c.branch_id.in_(branch_ids), quarantine.c.held_until_ms <= now_ms)
+        return await self._select_held(has_come, limit)
+
+    async def _select_held(self, condition: ColumnElement[bool], limit: int) -> list[Held]:
+        identity = self._identity
+        if identity is None:
+            raise RuntimeError("quarantine: load() comes before a release")
+        query = select(quarantine).where(condition).order_by(quarantine.c.id).limit(limit)
         async with self._database.read() as connection:
             return [
                 Held(
-                    row["id"], row["branch_id"], row["topic"], row["payload"], row["live"], row["received_at_ms"],
+                    row["id"], row["branch_id"], row["topic"], row["payload"], row["live"],
                     PackId(row["branch_id"], row["boot"], row["seq"]),
+                    released_as(row["branch_id"], identity, row["id"]),
                 )
                 for row in (await connection.execute(query)).mappings()
             ]  # fmt: skip
+
+    async def due_branches(self, now_ms: int) -> set[str]:
+        """Branches with rows whose time has come."""
+        async with self._database.read() as connection:
+            query = select(quarantine.c.branch_id).where(quarantine.c.held_until_ms <= now_ms).distinct()
+            return set((await connection.execute(query)).scalars())
+
+    async def waiting_for_time(self) -> list[tuple[int, PackId]]:
+        """Rows that wait for their time, with the packs they came in."""
+        query = select(quarantine.c.id, quarantine.c.branch_id, quarantine.c.boot, quarantine.c.seq).where(
+            quarantine.c.held_until_ms < NEVER_MS
+        )
+        async with self._database.read() as connection:
+            return [(row.id, PackId(row.branch_id, row.boot, row.seq)) for row in await connection.execute(query)]
 
     async def awaited_devices(self) -> set[str]:
         """Full ids of the devices that rows wait for."""
@@ -253,7 +248,8 @@ class Quarantine:
             return [
                 QuarantineEntry(
                     row["id"], row["branch_id"], row["topic"], row["code"], row["detail"], row["record"], row["records"],
-                    row["received_at_ms"], row["payload_bytes"], row["held_device"] is not None,
+                    row["received_at_ms"], row["payload_bytes"],
+                    row["held_device"] is not None or row["held_until_ms"] is not None,
                 )
                 for row in (await connection.execute(query)).mappings()
             ]  # fmt: skip
@@ -277,3 +273,12 @@ class Quarantine:
         query = select(quarantine_count).order_by(quarantine_count.c.branch_id, quarantine_count.c.code)
         async with self._database.read() as connection:
             return [RefusalCount(**row) for row in (await connection.execute(query)).mappings()]
+
+
+def _held_for(item: Refused) -> tuple[str | None, int | None]:
+    """The device or the time that records wait for; neither for what is only a sample."""
+    if item.code is RefusalCode.UNKNOWN_DEVICE and item.pack_id is not None:
+        return item.device_id, None
+    if item.code is RefusalCode.TIME_OUT_OF_RANGE:
+        return None, NEVER_MS if item.due_ms is None or item.pack_id is None else item.due_ms
+    return None, None

@@ -7,7 +7,7 @@ no effect.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from collector.decoding import Columns, Decoded, Decoder, Refusal, encode_records
@@ -18,12 +18,14 @@ from collector.listener import BatchListener
 from collector.metrics import IntakeMetrics
 from collector.patience import Patience
 from collector.presence import Presence
-from collector.quarantine import Held, Quarantine, Refused
+from collector.quarantine import Quarantine
 from collector.recent_contents import Comparison, RecentContents
+from collector.refusals import Held, Refused
 from collector.uplink import UplinkSignals
 from contracts import topics
 from contracts.errors import ContractViolation, RefusalCode
 from contracts.gateway_messages import parse_inventory, parse_status
+from contracts.identity import branch_of
 from contracts.pack import PackId
 from contracts.topics import Channel
 from runtime.clock import Clock
@@ -46,7 +48,10 @@ class _Batch:
 
 
 class Reception:
-    """Takes micro-batches, one at a time."""
+    """Takes micro-batches, one at a time.
+
+    ``owns`` tells the branches of this collector's slot: what others hold in the same ops database is theirs to release.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Reception:
         clock: Clock,
         metrics: IntakeMetrics,
         patience: Patience,
+        owns: Callable[[str], bool],
     ) -> None:
         self._fleet = fleet
         self._quarantine = quarantine
@@ -71,6 +77,7 @@ class Reception:
         self._clock = clock
         self._metrics = metrics
         self._patience = patience
+        self._owns = owns
         self._contents = RecentContents()
         self.duplicates: Counter[str] = Counter()
         """Packs dropped as already committed since this process started, by branch."""
@@ -108,11 +115,36 @@ class Reception:
     async def release(self) -> None:
         """Take records out of quarantine whose device has become known, each once."""
         awaited = await self._patience.insist("ops database", self._quarantine.awaited_devices)
-        known = [device_id for device_id in awaited if self._fleet.kind_of(device_id) is not None]
-        while known:
-            held = await self._patience.insist("ops database", lambda: self._quarantine.held(known))
-            if not held:
-                return
+        known = [
+            device_id
+            for device_id in awaited
+            if self._owns(branch_of(device_id)) and self._fleet.kind_of(device_id) is not None
+        ]
+        if known:
+            await self._release_all(lambda: self._quarantine.held(known))
+
+    async def release_due(self) -> None:
+        """Take records out of quarantine whose time has come, each once."""
+        now_ms = self._clock.now_ms()
+        found = await self._patience.insist("ops database", lambda: self._quarantine.due_branches(now_ms))
+        branches = [branch_id for branch_id in found if self._owns(branch_id)]
+        if branches:
+            await self._release_all(lambda: self._quarantine.due(branches, now_ms))
+
+    async def forget_unsettled(self) -> None:
+        """Before any pack: forget records that wait for their time and whose pack is not committed, for it comes again.
+
+        By then their time may have come, and they would be taken with the pack and out of quarantine.
+        """
+        waiting = await self._patience.insist("ops database", self._quarantine.waiting_for_time)
+        ids = [
+            entry_id for entry_id, pack_id in waiting if self._owns(pack_id.branch_id) and not self._ledger.has(pack_id)
+        ]
+        if ids:
+            await self._patience.insist("ops database", lambda: self._quarantine.discard(ids))
+
+    async def _release_all(self, find: Callable[[], Awaitable[list[Held]]]) -> None:
+        while held := await self._patience.insist("ops database", find):
             batch = _Batch(self._clock.now_ms(), Columns(), [], [])
             for item in held:
                 self._take_held(item, batch)
@@ -188,7 +220,7 @@ class Reception:
     def _take_held(self, held: Held, batch: _Batch) -> None:
         if not self._ledger.has(held.pack_id) or self._ledger.has(held.released_as):
             return  # its pack never was committed and comes again whole; or these records were released already
-        columns, refusals = self._decoder.decode_records(held.payload, held.branch_id, held.received_at_ms)
+        columns, refusals = self._decoder.decode_records(held.payload, held.branch_id, batch.now_ms)
         batch.columns.extend(columns, live=held.live)
         batch.packs.append(held.released_as)
         self._refuse_records(held.branch_id, held.topic, held.live, held.released_as, refusals, batch)
@@ -253,6 +285,7 @@ class Reception:
                 batch.now_ms,
                 pack_id,
                 first.device_id,
+                min((refusal.due_ms for refusal in group if refusal.due_ms is not None), default=None),
             )
         )
 

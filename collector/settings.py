@@ -4,7 +4,7 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from contracts.identity import SHARDS
+from contracts.identity import SHARDS, shard_of
 from contracts.pack import MESSAGE_BYTES
 from runtime.settings import Section
 
@@ -37,9 +37,15 @@ class CollectorSettings(Section):
     quarantine_sample_rows: int = Field(default=200, ge=1, description="refusals kept for each gateway")
     quarantine_sample_bytes: int = Field(default=16 * 1024, ge=0, description="bytes kept of a refused message")
     quarantine_held_rows: int = Field(
-        default=5_000, ge=0, description="refusals for each gateway that wait for an inventory, kept whole"
+        default=5_000,
+        ge=0,
+        description="refusals for each gateway and reason that wait for an inventory or their time, kept whole",
     )
     store_memory_mb: int = Field(default=512, ge=64, description="memory for the store's buffers, in MiB")
+
+    def owns(self, branch_id: str) -> bool:
+        """Whether a branch belongs to the slot of this collector."""
+        return int(shard_of(branch_id)) % self.slots == self.slot
 
     @model_validator(mode="after")
     def _slot_exists(self) -> Self:

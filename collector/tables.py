@@ -81,14 +81,23 @@ quarantine = Table(
     Column("payload", LargeBinary, nullable=False, comment="the message, or a pack of the refused records"),
     Column("payload_bytes", Integer, nullable=False, comment="size before it was cut to the bound"),
     Column("held_device", String(97), nullable=True, comment="waits for the inventory that names this device"),
+    Column("held_until_ms", BigInteger, nullable=True, comment="waits for this time; the largest number for none"),
     Column("live", Boolean, nullable=False),
     Column("boot", String(64), nullable=True, comment="with seq: the pack it came in, null where unreadable"),
     Column("seq", BigInteger, nullable=True),
     Column("device", String(97), nullable=False, comment="device of the refused records, empty where it is several"),
     UniqueConstraint("branch_id", "boot", "seq", "code", "device"),
     Index("ix_quarantine_held", "held_device"),
+    Index("ix_quarantine_held_until", "held_until_ms"),
     Index("ix_quarantine_branch", "branch_id", "id"),
     sqlite_autoincrement=True,  # an id names released readings in the store for ever, so it is never given twice
+)
+
+quarantine_identity = Table(
+    "quarantine_identity",
+    metadata,
+    Column("one", Integer, primary_key=True, comment="there is one row"),
+    Column("identity", String(32), nullable=False, comment="tells its entries' numbers from another ops database's"),
 )
 
 quarantine_count = Table(

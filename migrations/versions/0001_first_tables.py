@@ -184,6 +184,9 @@ def upgrade() -> None:
         sa.Column(
             "held_device", sa.String(length=97), nullable=True, comment="waits for the inventory that names this device"
         ),
+        sa.Column(
+            "held_until_ms", sa.BigInteger(), nullable=True, comment="waits for this time; the largest number for none"
+        ),
         sa.Column("live", sa.Boolean(), nullable=False),
         sa.Column(
             "boot", sa.String(length=64), nullable=True, comment="with seq: the pack it came in, null where unreadable"
@@ -203,6 +206,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_quarantine_branch", "quarantine", ["branch_id", "id"], unique=False)
     op.create_index("ix_quarantine_held", "quarantine", ["held_device"], unique=False)
+    op.create_index("ix_quarantine_held_until", "quarantine", ["held_until_ms"], unique=False)
+    op.create_table(
+        "quarantine_identity",
+        sa.Column("one", sa.Integer(), nullable=False, comment="there is one row"),
+        sa.Column(
+            "identity",
+            sa.String(length=32),
+            nullable=False,
+            comment="tells its entries' numbers from another ops database's",
+        ),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_quarantine_identity")),
+    )
     op.create_table(
         "quarantine_count",
         sa.Column("branch_id", sa.String(length=32), nullable=False),
