@@ -22,7 +22,8 @@ check: $(VENV)/.test
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.test
-	@echo "run one: $(BIN)/python -m bench.<name> --json"
+	$(BIN)/python -m bench.rules --json
+	$(BIN)/python -m bench.ingest --seconds 10 --json
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Branchwatch needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'

@@ -33,7 +33,10 @@ class FaultIntake:
         fault = FaultEvent.model_validate(event.data)
         if event.type == FaultEventType.CLEARED:
             await order_rows.drop_request(connection, fault.fault_id)
-            await order_rows.mark_cleared(connection, fault.fault_id, event.at_ms)
+            if (
+                fault.reason is None
+            ):  # else nobody saw the condition gone: the rule or the device is, which proves no repair
+                await order_rows.mark_cleared(connection, fault.fault_id, event.at_ms)
             return
         if fault.work_order is None:
             return

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import NotFound
-from contracts.faults import FaultEvent, FaultEventType, FaultState, Severity, WorkOrderAdvice, WorkOrderType
+from contracts.faults import EndReason, FaultEvent, FaultEventType, FaultState, Severity, WorkOrderAdvice, WorkOrderType
 from contracts.work_orders import WorkOrderCommand as Command
 from contracts.work_orders import WorkOrderState as State
 from maintenance.app import Maintenance, MaintenanceSettings
@@ -160,6 +160,15 @@ async def test_a_repair_closes_when_telemetry_stayed_clear_for_the_hold_time(hou
     order = await house.only()
     assert order.state is State.CLOSED
     assert order.closed_at_ms == house.clock.now_ms()
+
+
+async def test_a_fault_that_ended_with_its_rule_proves_no_repair(house: House) -> None:
+    await house.happens(fault(1))
+    await house.repair()
+    await house.tick(1)
+    await house.clears(fault(1).model_copy(update={"reason": EndReason.RULE_REMOVED}))
+    await house.tick(HOLD_S)
+    assert (await house.only()).state is State.VERIFYING
 
 
 async def test_a_fault_that_never_clears_sends_the_order_back_by_itself(house: House) -> None:
