@@ -20,9 +20,6 @@ class Channel(StrEnum):
     REQUEST = "request"  # down: packs to send again
 
 
-UPWARD: Final = (Channel.STATUS, Channel.INVENTORY, Channel.TELEMETRY, Channel.BACKFILL)
-
-
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A parsed topic."""
@@ -34,11 +31,6 @@ class Topic:
 def topic(branch_id: str, channel: Channel) -> str:
     """Build the topic of a branch."""
     return f"{PREFIX}/{shard_of(branch_id)}/{branch_id}/{channel}"
-
-
-def subscription(channel: Channel, shard: str = "+") -> str:
-    """Build the filter that matches a channel of all branches, of one shard or of every shard."""
-    return f"{PREFIX}/{shard}/+/{channel}"
 
 
 def every_channel(shard: str = "+") -> str:

@@ -128,8 +128,8 @@ class Supervision:
         intake.began(on_first_word)
         try:
             await supervised.driver.run(intake)
-        except Exception as error:
-            intake.ended()
+        except Exception as error:  # whatever ended the driver is noted, then raised for the retry
+            intake.ended()  # before the note, so that no heartbeat speaks for a device nobody reads
             await self._note_end(supervised, error)
             raise
         finally:

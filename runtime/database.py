@@ -114,7 +114,7 @@ def _translated() -> Iterator[None]:
     """Turn what says that the database is away, busy or going down into ``DependencyUnavailable``; let the rest pass."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # drivers say it in classes of their own; what is not an outage is raised as it came
         if not _says_unavailable(error):
             raise
         reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)

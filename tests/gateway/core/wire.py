@@ -67,7 +67,9 @@ class Listener:
             broker,
             "listener",
             clean_session=False,
-            subscriptions=[topics.subscription(channel) for channel in topics.UPWARD],
+            subscriptions=[
+                f"{topics.PREFIX}/+/+/{channel}" for channel in topics.Channel if channel is not topics.Channel.REQUEST
+            ],
         )
 
     async def __aenter__(self) -> Self:
