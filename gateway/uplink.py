@@ -33,6 +33,8 @@ _T = TypeVar("_T")
 GREETING_TIMEOUT_S: Final = 10.0
 _LOOK_S: Final = 1.0
 _OUTBOX_RETRY_S: Final = 1.0
+_FINISH_BACKLOG: Final = 20
+"""Packs of backlog an orderly stop still sends; a longer backlog waits for the next start."""
 
 
 class _SessionOver(Exception):  # noqa: N818  (not an error: connections end)
@@ -110,7 +112,7 @@ class Uplink:
             await self._persist(self._flights.note_acknowledged)
 
     async def stop(self) -> None:
-        """Send what is left of the live stream, wait for its acknowledgements within ``stop_s``, say offline, leave."""
+        """Within ``stop_s`` send the rest of the live stream and a small backlog, await acknowledgements, say offline."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -135,9 +137,13 @@ class Uplink:
     async def _finish(self, client: MqttClient) -> None:
         await self._flights.note_acknowledged()
         await self._outbox.cut(everything=True)
-        for pack in await self._outbox.unacknowledged(self._backlog.upto_seq, 2**53, 1000):
-            if pack.seq not in self._flights:
-                await self._flights.send(client, Channel.TELEMETRY, pack)
+        upto_seq = self._backlog.upto_seq
+        live = await self._outbox.unacknowledged(upto_seq, 2**53, 1000)
+        backlog = await self._outbox.unacknowledged(0, upto_seq, _FINISH_BACKLOG)
+        for channel, packs in ((Channel.TELEMETRY, live), (Channel.BACKFILL, backlog)):
+            for pack in packs:
+                if pack.seq not in self._flights:
+                    await self._flights.send(client, channel, pack)
         while self._flights:
             await self._flights.wait_settled(1)
             await self._flights.note_acknowledged()
