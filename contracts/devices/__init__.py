@@ -7,10 +7,23 @@ from typing import Final
 
 from contracts.devices.alarm_panel import ALARM_PANEL
 from contracts.devices.atm import ATM
+from contracts.devices.camera import CAMERA
 from contracts.devices.footfall_sensor import FOOTFALL_SENSOR
 from contracts.devices.gateway import GATEWAY
+from contracts.devices.self_service_terminal import SELF_SERVICE_TERMINAL
 from contracts.signals import DeviceKind
 
-KINDS: Final[dict[str, DeviceKind]] = {kind.name: kind for kind in (ATM, ALARM_PANEL, FOOTFALL_SENSOR, GATEWAY)}
+KINDS: Final[dict[str, DeviceKind]] = {
+    kind.name: kind for kind in (ATM, SELF_SERVICE_TERMINAL, CAMERA, ALARM_PANEL, FOOTFALL_SENSOR, GATEWAY)
+}
 
-__all__ = ["ALARM_PANEL", "ATM", "FOOTFALL_SENSOR", "GATEWAY", "KINDS", "DeviceKind"]
+__all__ = [
+    "ALARM_PANEL",
+    "ATM",
+    "CAMERA",
+    "FOOTFALL_SENSOR",
+    "GATEWAY",
+    "KINDS",
+    "SELF_SERVICE_TERMINAL",
+    "DeviceKind",
+]
