@@ -108,6 +108,10 @@ class Draft:
         self._changes[path] = Series(signal, value, at_ms, value, time_ms, raw)
         self._urgent = self._urgent or _is_urgent(signal, before, value)
 
+    def emit_history(self, path: str, signal: Signal, value: float | str, at_ms: int) -> None:
+        """Add a reading of the past; what is current and reported stays as it is."""
+        self._readings.append(Reading(self._device_id, path, value, at_ms, signal.unit, signal.heartbeat_s))
+
     def report(self) -> Report:
         return Report(tuple(self._readings), self._urgent, tuple(self._refusals), self._changes)
 

@@ -4,7 +4,9 @@ Pure: state and input and now give a :class:`Report`; nothing changes until :met
 durable. A gauge is reported when it moved by its deadband, a state when it changed, a counter when it grew and at most
 once in ten seconds, an event always, and everything but events again at its heartbeat. ``ut`` carries the heartbeat.
 
-Times of one series grow strictly, because (series, observed_at) names a reading in the store.
+Times of one series grow strictly, because (series, observed_at) names a reading in the store. The exception is history: a
+value a driver dates before what is already known of its series is reported with its own time and changes nothing of what is
+known now.
 """
 
 import math
@@ -79,6 +81,8 @@ class Reporter:
         at_ms = now_ms if observation.observed_at_ms is None else min(observation.observed_at_ms, now_ms)
         if at_ms < ABSOLUTE_FROM_S * 1000:
             draft.refuse(path, RefusalCode.TIME_OUT_OF_RANGE, f"observed_at_ms {at_ms}: expected ms since 1970")
+        elif signal.sort is not Sort.EVENT and _is_history(draft.series(path), observation.observed_at_ms, now_ms):
+            self._take_history(draft, path, signal, value, at_ms)
         elif signal.sort in {Sort.STATE, Sort.EVENT}:
             if not isinstance(value, str):
                 draft.refuse(path, RefusalCode.WRONG_TYPE, f"{signal.sort}: expected text, got {value!r}")
@@ -88,6 +92,20 @@ class Reporter:
                 self._take_state(draft, path, signal, value, at_ms)
         else:
             self._take_number(draft, path, signal, value, at_ms)
+
+    @staticmethod
+    def _take_history(draft: Draft, path: str, signal: Signal, value: float | str, at_ms: int) -> None:
+        if signal.sort is Sort.STATE:
+            if isinstance(value, str) and signal.ordinal(value) is not None:
+                draft.emit_history(path, signal, value, at_ms)
+            else:
+                draft.refuse(path, RefusalCode.BAD_VALUE, f"{signal.sort}: expected one of its words, got {value!r}")
+            return
+        number = None if isinstance(value, (str, bool)) else _finite(value)
+        if number is None or (signal.sort is Sort.COUNTER and number < 0):
+            draft.refuse(path, RefusalCode.BAD_VALUE, f"{signal.sort}: expected a finite number, got {value!r}")
+        else:
+            draft.emit_history(path, signal, number, at_ms)
 
     def _take_state(self, draft: Draft, path: str, signal: Signal, word: str, at_ms: int) -> None:
         raw = "" if signal.ordinal(word) is not None else clean(word)
@@ -184,6 +202,13 @@ class Reporter:
 
     def _draft(self) -> Draft:
         return Draft(self._device_id, self._series, self._floor_ms)
+
+
+def _is_history(series: Series | None, given_at_ms: int | None, now_ms: int) -> bool:
+    """Whether a driver dates a value before what is known of its series; after a clock was set back nobody can tell."""
+    if series is None or given_at_ms is None:
+        return False
+    return given_at_ms < max(series.reported_at_ms, series.current_at_ms) <= now_ms
 
 
 def _finite(value: float) -> float | None:

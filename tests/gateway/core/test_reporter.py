@@ -244,6 +244,52 @@ def test_times_of_a_new_life_come_after_those_of_the_last() -> None:
     assert told.take("cdm/dispenser", "ok").readings[0].observed_at_ms == NOW_MS + 6
 
 
+def test_history_reaches_the_store_with_its_own_time_and_changes_nothing_of_now() -> None:
+    told = Told()
+    told.take("idc/insertions", 100)
+    told.now_ms += 3_600_000
+    told.take("idc/insertions", 130)
+    for minutes, value in ((15, 107), (30, 119), (59, 130)):
+        report = told.take("idc/insertions", value, NOW_MS + minutes * 60_000)
+        assert [(item.value, item.observed_at_ms) for item in report.readings] == [(value, NOW_MS + minutes * 60_000)]
+        assert not report.urgent
+    assert told.reporter.current("idc/insertions") == 130
+    assert not told.reporter.drain().readings
+    told.now_ms += COUNTER_PAUSE_MS
+    assert values(told.take("idc/insertions", 131)) == [("idc/insertions", 131)]
+
+
+def test_history_handed_over_before_the_present_is_reported_in_order() -> None:
+    told = Told()
+    told.take("idc/insertions", 100)
+    told.now_ms += 3_600_000
+    past = [Observation("idc/insertions", 100 + quarter, NOW_MS + quarter * 900_000) for quarter in (1, 2, 3)]
+    report = told.accepted(told.reporter.take([*past, Observation("idc/insertions", 109)], told.now_ms))
+    assert [item.observed_at_ms - NOW_MS for item in report.readings] == [900_000, 1_800_000, 2_700_000, 3_600_000]
+    assert [item.value for item in report.readings] == [101, 102, 103, 109]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("cdm/dispenser", "wobbly"), ("cdm/dispenser", 1.0), ("idc/insertions", -1)]
+)
+def test_unsound_history_is_refused(path: str, value: float | str) -> None:
+    told = Told()
+    told.take("cdm/dispenser", "ok")
+    told.take("idc/insertions", 1)
+    told.now_ms += 60_000
+    report = told.take(path, value, NOW_MS - 60_000)
+    assert [refusal.code for refusal in report.refusals] == [RefusalCode.BAD_VALUE]
+    assert not report.readings
+
+
+def test_a_dated_value_after_the_clock_was_set_back_is_no_history() -> None:
+    told = Told()
+    told.take("idc/insertions", 100)
+    told.now_ms -= 86_400_000
+    assert values(told.take("idc/insertions", 101, told.now_ms)) == [("idc/insertions", 101)]
+    assert told.reporter.current("idc/insertions") == 101
+
+
 _STEPS = st.lists(
     st.tuples(
         st.sampled_from(["take", "beat", "snapshot", "drain"]),
