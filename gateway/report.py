@@ -25,7 +25,7 @@ class Series:
     Attributes:
         signal: row of the device catalogue.
         current: newest value seen.
-        current_at_ms: when it was seen.
+        current_at_ms: when a driver saw it; a heartbeat or a snapshot says it again and sees nothing.
         reported: value of the last reading.
         reported_at_ms: time of the last reading.
         raw: the device's own word where ``current`` stands for one the catalogue does not list.
@@ -95,8 +95,8 @@ class Draft:
     def remember(self, path: str, series: Series) -> None:
         self._changes[path] = series
 
-    def emit(self, path: str, signal: Signal, value: float | str, at_ms: int) -> None:
-        """Add a reading and remember it as current and reported."""
+    def emit(self, path: str, signal: Signal, value: float | str, at_ms: int, *, seen_at_ms: int | None = None) -> None:
+        """Add a reading and remember it as current and reported; ``seen_at_ms`` where it was seen before ``at_ms``."""
         before = self.series(path)
         time_ms = _after(before.reported_at_ms if before else self._floor_ms, at_ms)
         heartbeat_s = signal.heartbeat_s
@@ -105,7 +105,7 @@ class Draft:
         )
         raw = before.raw if before else ""
         self._new += before is None
-        self._changes[path] = Series(signal, value, at_ms, value, time_ms, raw)
+        self._changes[path] = Series(signal, value, at_ms if seen_at_ms is None else seen_at_ms, value, time_ms, raw)
         self._urgent = self._urgent or _is_urgent(signal, before, value)
 
     def emit_history(self, path: str, signal: Signal, value: float | str, at_ms: int) -> None:

@@ -5,8 +5,8 @@ durable. A gauge is reported when it moved by its deadband, a state when it chan
 once in ten seconds, an event always, and everything but events again at its heartbeat. ``ut`` carries the heartbeat.
 
 Times of one series grow strictly, because (series, observed_at) names a reading in the store. The exception is history: a
-value a driver dates before what is already known of its series is reported with its own time and changes nothing of what is
-known now.
+value a driver dates before the newest it saw of a series is reported with its own time and changes nothing of what is known
+now.
 """
 
 import math
@@ -172,10 +172,11 @@ class Reporter:
         draft = self._draft()
         for path, series in self._spoken(reachable=reachable):
             if _is_due(series, now_ms, _heartbeat_ms(series.signal)):
-                draft.emit(path, series.signal, series.current, now_ms)
+                draft.emit(path, series.signal, series.current, now_ms, seen_at_ms=series.current_at_ms)
         for path, series in self._series.items():
             if series.is_pending and draft.series(path) is series and _is_due(series, now_ms, COUNTER_PAUSE_MS):
-                draft.emit(path, series.signal, series.current, now_ms if reachable else series.current_at_ms)
+                at_ms = now_ms if reachable else series.current_at_ms
+                draft.emit(path, series.signal, series.current, at_ms, seen_at_ms=series.current_at_ms)
         return draft.report()
 
     def drain(self) -> Report:
@@ -190,7 +191,7 @@ class Reporter:
         """Report the current value of everything, as observed now; of a device out of reach only that it is."""
         draft = self._draft()
         for path, series in self._spoken(reachable=reachable):
-            draft.emit(path, series.signal, series.current, now_ms)
+            draft.emit(path, series.signal, series.current, now_ms, seen_at_ms=series.current_at_ms)
         return draft.report()
 
     def _spoken(self, *, reachable: bool) -> Iterator[tuple[str, Series]]:
@@ -205,10 +206,11 @@ class Reporter:
 
 
 def _is_history(series: Series | None, given_at_ms: int | None, now_ms: int) -> bool:
-    """Whether a driver dates a value before what is known of its series; after a clock was set back nobody can tell."""
-    if series is None or given_at_ms is None:
-        return False
-    return given_at_ms < max(series.reported_at_ms, series.current_at_ms) <= now_ms
+    """Whether a driver dates a value before the newest it saw of the series; after a clock was set back nobody can tell.
+
+    What waited for the outbox is none, although a heartbeat may have come before it: the driver saw nothing newer.
+    """
+    return series is not None and given_at_ms is not None and given_at_ms < series.current_at_ms <= now_ms
 
 
 def _finite(value: float) -> float | None:

@@ -282,6 +282,17 @@ def test_unsound_history_is_refused(path: str, value: float | str) -> None:
     assert not report.readings
 
 
+def test_what_waited_behind_a_heartbeat_is_no_history() -> None:
+    told = Told()
+    told.take("cdm/dispenser", "ok")
+    told.now_ms += 320_000
+    assert values(told.beat()) == [("cdm/dispenser", "ok")]
+    report = told.take("cdm/dispenser", "stop", told.now_ms - 20_000)
+    assert values(report) == [("cdm/dispenser", "stop")]
+    assert report.readings[0].observed_at_ms == told.now_ms + 1
+    assert told.reporter.current("cdm/dispenser") == "stop"
+
+
 def test_a_dated_value_after_the_clock_was_set_back_is_no_history() -> None:
     told = Told()
     told.take("idc/insertions", 100)
