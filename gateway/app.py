@@ -5,21 +5,25 @@ Nothing here is global, so several gateways can live in one process; they share 
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from contracts.devices import GATEWAY, KINDS
-from contracts.errors import ConfigurationError, DependencyUnavailable
-from contracts.gateway_messages import DeviceEntry, Inventory
-from contracts.identity import GATEWAY_DEVICE, device_id
+from structlog.contextvars import bound_contextvars
+
+from contracts.errors import DependencyUnavailable
+from contracts.gateway_messages import Inventory
+from gateway.changes import check_reloadable
+from gateway.connection import Connection
+from gateway.devices import Devices
+from gateway.driver import Observation
 from gateway.drivers.registry import DRIVERS, DriverType
-from gateway.health import Health
-from gateway.intake import DeviceIntake, RefusedInputs
+from gateway.health import EVENT, Health
 from gateway.metrics import GatewayMetrics
 from gateway.metrics_server import MetricsServer
 from gateway.outbox.outbox import Outbox
-from gateway.reporting import with_reporting
-from gateway.settings import DeviceSettings, GatewaySettings
-from gateway.supervision import SupervisedDriver, Supervision
+from gateway.refused import RefusedInputs
+from gateway.settings import GatewaySettings
+from gateway.supervision import SupervisedDevice, Supervision
 from gateway.uplink import Uplink
 from runtime.clock import Clock
 from runtime.logs import get_logger
@@ -57,7 +61,7 @@ class GatewayApp:
         self.name = f"gateway of {settings.branch_id}"
         self._clock = clock
         self._metrics = metrics
-        self._drivers = drivers
+        self._release = gateway_version()
         self.outbox = Outbox(
             settings.outbox_path,
             settings.branch_id,
@@ -66,9 +70,15 @@ class GatewayApp:
             metrics,
             pack_readings=settings.uplink.max_readings,
         )
-        self._intakes: list[DeviceIntake] = []
-        self._parts: tuple[Service, ...] = ()
+        refused = RefusedInputs()
+        self._devices = Devices(self.outbox, refused, clock, metrics, drivers, self._tell_inventory)
+        self._refused = refused
+        self._by_id: dict[str, SupervisedDevice] = {}
+        self._parts: _Parts | None = None
         self._begun: list[Service] = []
+        self._group: asyncio.TaskGroup | None = None
+        self._uplink_task: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -95,7 +105,7 @@ class GatewayApp:
         await supervisor.run(on_started)
 
     async def start(self) -> None:
-        """Open the outbox, compose the parts and start them.
+        """Open the outbox, make the devices and start every part.
 
         Raises:
             ConfigurationError: a driver does not exist, or the outbox is another branch's.
@@ -103,8 +113,8 @@ class GatewayApp:
         """
         try:
             await self._begin(self.outbox)
-            self._parts = await self._compose()
-            for part in self._parts:
+            parts = self._parts = await self._compose()
+            for part in (parts.uplink, parts.health, parts.supervision):
                 await self._begin(part)
         except BaseException:
             await self.stop()
@@ -116,9 +126,12 @@ class GatewayApp:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for part in (self.outbox, *self._parts):
-                tasks.create_task(part.run(), name=part.name)
+        with bound_contextvars(branch_id=self.settings.branch_id):
+            async with asyncio.TaskGroup() as group:
+                self._group, parts = group, self._composed
+                for part in (self.outbox, parts.health, parts.supervision):
+                    group.create_task(part.run(), name=part.name)
+                self._uplink_task = group.create_task(parts.uplink.run(), name=parts.uplink.name)
 
     async def stop(self) -> None:
         """Stop in order: drivers, health, uplink, outbox. What cannot be finished is logged and stays in the outbox."""
@@ -129,50 +142,66 @@ class GatewayApp:
             except DependencyUnavailable as error:
                 _log.error("gateway part did not stop cleanly", part=part.name, error=str(error))
 
-    # -- composition -------------------------------------------------------------------------------------------------
+    # -- new settings ------------------------------------------------------------------------------------------------
 
-    async def _compose(self) -> tuple[Service, ...]:
-        settings = self.settings
-        floor_ms = (await self.outbox.statistics()).newest_ms
-        known = await self.outbox.identities()
-        refused = RefusedInputs()
-        release = gateway_version()
-        uplink = Uplink(
-            settings.branch_id,
-            release,
-            settings.uplink,
-            settings.broker,
-            self.outbox,
-            self._clock,
-            self._metrics,
-            inventory=self.inventory,
-            snapshot=self._snapshot,
+    async def reload(self, settings: GatewaySettings) -> None:
+        """Take over new settings while running; devices that did not change are read on, and no reading is lost.
+
+        What went before is reported, stored and sent: the drivers of a device that changed or went end in order first, and
+        a new uplink finds in the outbox what the old one had not sent.
+
+        Raises:
+            ConfigurationError: something changed that needs a restart, or a device cannot be made; nothing was changed.
+            DependencyUnavailable: the outbox cannot be written; reload again, what was taken over by then stays.
+        """
+        async with self._reloading:
+            parts = self._composed
+            check_reloadable(self.settings, settings)
+            old = {device.id: device for device in self.settings.devices}
+            new = {device.id: device for device in settings.devices}
+            anew = settings.reporting != self.settings.reporting
+            gone = [key for key in old if anew or old[key] != new.get(key)]
+            await self._devices.recall()
+            made = {key: self._devices.device(settings, new[key]) for key in new if key in gone or key not in old}
+            await parts.supervision.replace([self._by_id[key] for key in gone], made.values())
+            kept = {key: device for key, device in self._by_id.items() if key not in gone}
+            self._by_id = {key: made.get(key) or kept[key] for key in new}
+            redial = (settings.broker, settings.uplink) != (self.settings.broker, self.settings.uplink)
+            self.settings = settings
+            self.outbox.change(settings.outbox, settings.uplink.max_readings)
+            parts.supervision.backoff = _backoff(settings)
+            parts.health.every_s = settings.health_s
+            if redial:
+                await self._redial(parts)
+            self._tell_inventory()
+            await parts.own.observe([Observation(EVENT, f"settings reloaded: {len(made)} begun, {len(gone)} ended")])
+
+    async def _redial(self, parts: "_Parts") -> None:
+        """Replace the uplink; the outbox keeps what is under way."""
+        if self._uplink_task is not None:
+            self._uplink_task.cancel()
+            await asyncio.wait([self._uplink_task])
+        place = self._begun.index(parts.uplink)
+        await parts.uplink.stop()
+        self._begun[place] = parts.uplink = parts.health.uplink = self._make_uplink()
+        await parts.uplink.start()
+        if self._group is not None:
+            self._uplink_task = self._group.create_task(parts.uplink.run(), name=parts.uplink.name)
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    async def _compose(self) -> "_Parts":
+        settings, branch_id = self.settings, self.settings.branch_id
+        await self._devices.recall()
+        self._by_id = {device.id: self._devices.device(settings, device) for device in settings.devices}
+        own = self._devices.gateway(settings, self._release)
+        supervision = Supervision(
+            branch_id, list(self._by_id.values()), own, self.outbox, self._refused, _backoff(settings), self._metrics
         )
-
-        def intake(entry: DeviceEntry) -> DeviceIntake:
-            return DeviceIntake(
-                settings.branch_id,
-                entry,
-                with_reporting(KINDS[entry.kind], settings.reporting),
-                self.outbox,
-                refused,
-                self._clock,
-                self._metrics,
-                floor_ms=floor_ms,
-                known=known.get(device_id(settings.branch_id, entry.id)),
-                on_identity=uplink.inventory_changed,
-            )
-
-        own = intake(
-            DeviceEntry(id=GATEWAY_DEVICE, kind=GATEWAY.name, driver="gateway", maker="Branchwatch", firmware=release)
-        )
-        supervised = [self._supervised(device, intake(_entry(device))) for device in settings.devices]
-        self._intakes = [own, *(item.intake for item in supervised)]
-        backoff = Backoff(settings.retry.first_s, settings.retry.most_s)
-        supervision = Supervision(settings.branch_id, supervised, own, self.outbox, refused, backoff, self._metrics)
+        uplink = self._make_uplink()
         health = Health(
-            settings.branch_id,
-            release,
+            branch_id,
+            self._release,
             own,
             self.outbox,
             uplink,
@@ -182,40 +211,54 @@ class GatewayApp:
             settings.health_s,
             watch_host=settings.watch_host,
         )
-        return uplink, health, supervision
+        return _Parts(own, uplink, health, supervision)
+
+    @property
+    def _composed(self) -> "_Parts":
+        if self._parts is None:
+            raise RuntimeError(f"{self.name} has not started")
+        return self._parts
+
+    def _make_uplink(self) -> Uplink:
+        return Uplink(
+            self.settings.branch_id,
+            self._release,
+            self.settings.uplink,
+            self.settings.broker,
+            self.outbox,
+            self._clock,
+            self._metrics,
+            inventory=self.inventory,
+            snapshot=self._snapshot,
+        )
 
     def inventory(self) -> Inventory:
         """The devices behind the gateway as they are known now, the gateway first."""
-        return Inventory(branch_id=self.settings.branch_id, devices=tuple(intake.entry for intake in self._intakes))
+        entries = [self._composed.own.intake.entry, *(device.intake.entry for device in self._by_id.values())]
+        return Inventory(branch_id=self.settings.branch_id, devices=tuple(entries))
 
-    def _supervised(self, device: DeviceSettings, intake: DeviceIntake) -> SupervisedDriver:
-        type_ = self._drivers.get(device.driver)
-        if type_ is None:
-            raise ConfigurationError(
-                f"device {device.id!r}: driver {device.driver!r}, expected one of {', '.join(self._drivers)}"
-            )
-        try:
-            driver = type_.create(device.connection, KINDS[device.kind], self._clock)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"device {device.id!r}: {error}") from error
-        return SupervisedDriver(driver, intake)
+    def _tell_inventory(self) -> None:
+        if self._parts is not None:
+            self._parts.uplink.inventory_changed()
 
     async def _snapshot(self) -> None:
-        for intake in self._intakes:
-            await intake.snapshot()
+        await self._composed.own.intake.snapshot(reachable=True)
+        for device in tuple(self._by_id.values()):
+            await device.intake.snapshot(reachable=device.is_reachable)
 
 
-def _entry(device: DeviceSettings) -> DeviceEntry:
-    return DeviceEntry(
-        id=device.id,
-        kind=device.kind,
-        driver=device.driver,
-        name=device.name,
-        maker=device.maker,
-        model=device.model,
-        serial=device.serial,
-        firmware=device.firmware,
-    )
+def _backoff(settings: GatewaySettings) -> Backoff:
+    return Backoff(settings.retry.first_s, settings.retry.most_s)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What a started gateway consists of beside its outbox and devices; the uplink can be replaced."""
+
+    own: Connection
+    uplink: Uplink
+    health: Health
+    supervision: Supervision
 
 
 class _StopRequest:

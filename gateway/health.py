@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 from contracts.errors import DependencyUnavailable
+from gateway.connection import Connection
 from gateway.driver import Observation
 from gateway.host import Host, boot_id
-from gateway.intake import DeviceIntake
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.outbox import Outbox
 from gateway.supervision import Supervision
@@ -29,7 +29,7 @@ class Health:
         self,
         branch_id: str,
         version: str,
-        intake: DeviceIntake,
+        gateway: Connection,
         outbox: Outbox,
         uplink: Uplink,
         supervision: Supervision,
@@ -42,20 +42,20 @@ class Health:
         self.name = f"health of {branch_id}"
         self._branch_id = branch_id
         self._version = version
-        self._intake = intake
+        self.gateway = gateway
         self._outbox = outbox
-        self._uplink = uplink
+        self.uplink = uplink
         self._supervision = supervision
         self._clock = clock
         self._metrics = metrics
-        self._every_s = every_s
+        self.every_s = every_s
         self._host = Host(outbox.path.parent) if watch_host else None
 
     async def start(self) -> None:
         """Report the start."""
-        self._intake.began(_nothing)
+        self.gateway.began()
         await self._outbox.count_start(boot_id())
-        await self._intake.observe([Observation(EVENT, f"start {self._version}")])
+        await self.gateway.observe([Observation(EVENT, f"start {self._version}")])
 
     async def run(self) -> None:
         """Look every ``every_s`` until cancelled."""
@@ -64,14 +64,14 @@ class Health:
                 await self.look()
             except DependencyUnavailable as error:
                 _log.error("health waits for the outbox", branch_id=self._branch_id, error=str(error))
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(self.every_s)
 
     async def stop(self) -> None:
         """Report a last look and the stop."""
         await self.look()
-        await self._intake.drain()
-        await self._intake.observe([Observation(EVENT, f"stop {self._version}")])
-        self._intake.ended()
+        await self.gateway.intake.drain()
+        await self.gateway.observe([Observation(EVENT, f"stop {self._version}")])
+        self.gateway.ended()
 
     async def look(self) -> None:
         """Report everything once; what did not change is not sent.
@@ -80,31 +80,27 @@ class Health:
             DependencyUnavailable: the outbox cannot be read or written.
         """
         figures = await self._outbox.statistics()
-        backfill_left = await self._outbox.unacknowledged_readings(self._uplink.backlog_upto)
+        backfill_left = await self._outbox.unacknowledged_readings(self.uplink.backlog_upto)
         self._metrics.pending.labels(self._branch_id).set(figures.pending_readings)
         oldest_ms = figures.oldest_pending_ms
         age_s = 0.0 if oldest_ms is None else max(0.0, (self._clock.now_ms() - oldest_ms) / 1000)
         observations = [
-            Observation("uplink/reconnects", max(0, self._uplink.sessions - 1)),
+            Observation("uplink/reconnects", max(0, self.uplink.sessions - 1)),
             Observation("uplink/packs_sent", figures.acknowledged_packs),
             Observation("uplink/resends", figures.resent_packs),
             Observation("uplink/backfill_left", backfill_left),
             Observation("outbox/pending", figures.pending_readings),
             Observation("outbox/bytes", figures.bytes),
             Observation("outbox/oldest_age", age_s),
-            Observation("outbox/dropped", figures.dropped_readings),
+            Observation("outbox/dropped", figures.dropped_readings + self._supervision.overrun()),
             Observation("host/app/restarts", max(0, figures.starts - 1)),
             *self._supervision.all_observations(),
         ]
         if self._host is not None:
             observations += [Observation("host/reboots", figures.host_reboots), *self._host.observations()]
-        if self._uplink.round_trip_s is not None:
-            observations.append(Observation("uplink/round_trip", self._uplink.round_trip_s))
+        if self.uplink.round_trip_s is not None:
+            observations.append(Observation("uplink/round_trip", self.uplink.round_trip_s))
         commit_s = self._outbox.commit_time_s()
         if commit_s is not None:
             observations.append(Observation("outbox/commit_time", commit_s))
-        await self._intake.observe(observations)
-
-
-async def _nothing() -> None:
-    return
+        await self.gateway.observe(observations)

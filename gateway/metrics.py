@@ -22,6 +22,7 @@ class GatewayMetrics:
         self.observations = counter("observations_total", "Observations handed over by drivers", "driver")
         self.readings = counter("readings_total", "Readings stored in the outbox")
         self.refused = counter("refused_total", "Inputs refused", "driver")
+        self.overrun = counter("overrun_total", "Observations lost because too many waited for the outbox", "driver")
         self.driver_retries = counter("driver_retries_total", "Times a driver had to be run again", "driver")
         self.outbox_failures = counter("outbox_failures_total", "Hand-overs the outbox could not take")
         self.packs_acknowledged = counter("packs_acknowledged_total", "Packs the broker acknowledged")

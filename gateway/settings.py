@@ -24,25 +24,50 @@ class DeviceSettings(Section):
     model: str = Field(default="", max_length=128, description="likewise")
     serial: str = Field(default="", max_length=128, description="likewise")
     firmware: str = Field(default="", max_length=128, description="likewise")
-    connection: SerializeAsAny[Section] = Field(description="how to reach it; ``driver`` says in which protocol")
+    connection: SerializeAsAny[Section] | None = Field(
+        default=None, description="how to reach it; ``driver`` says in which protocol"
+    )
+    connections: tuple[SerializeAsAny[Section], ...] = Field(
+        default=(), description="instead of ``connection``, where a device is read in several protocols: one for each"
+    )
+
+    @property
+    def all_connections(self) -> tuple[Section, ...]:
+        """Every way to the device, the leading one first."""
+        return self.connections if self.connection is None else (self.connection,)
 
     @property
     def driver(self) -> str:
-        """Short name of the protocol."""
-        return driver_of(self.connection)
+        """Short names of the protocols, joined by ``+``."""
+        return "+".join(driver_of(connection) for connection in self.all_connections)
 
     @field_validator("connection", mode="before")
     @classmethod
-    def _connection_of_its_driver(cls, value: object) -> Section:
-        return parse_connection(value)
+    def _connection_of_its_driver(cls, value: object) -> Section | None:
+        return None if value is None else parse_connection(value)
+
+    @field_validator("connections", mode="before")
+    @classmethod
+    def _connections_of_their_drivers(cls, value: object) -> tuple[Section, ...]:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError("expected a list of connections, each with its driver")  # noqa: TRY004  (pydantic's way)
+        return tuple(parse_connection(item) for item in value)
 
     @model_validator(mode="after")
-    def _driver_reads_kind(self) -> Self:
-        type_ = DRIVERS.get(self.driver)
-        if type_ is not None and self.kind not in type_.kinds:
-            raise ValueError(
-                f"driver {self.driver!r} reads {', '.join(sorted(type_.kinds))}; device {self.id!r} is of kind {self.kind!r}"
-            )
+    def _is_reached_somehow(self) -> Self:
+        if bool(self.connections) == (self.connection is not None):
+            raise ValueError(f"device {self.id!r}: expected either connection or connections")
+        names = [driver_of(connection) for connection in self.all_connections]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"device {self.id!r}: two connections with driver {name!r}; expected one for a protocol"
+                )
+            type_ = DRIVERS.get(name)
+            if type_ is not None and self.kind not in type_.kinds:
+                raise ValueError(
+                    f"driver {name!r} reads {', '.join(sorted(type_.kinds))}; device {self.id!r} is of kind {self.kind!r}"
+                )
         return self
 
 

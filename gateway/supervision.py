@@ -1,16 +1,20 @@
 """Runs the drivers: again when one ends, with growing waits, and says how each protocol is doing."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from structlog.contextvars import bound_contextvars
+
 from contracts.errors import DependencyUnavailable, DeviceError, DeviceUnreachable
+from gateway.connection import Connection
 from gateway.driver import Driver, Observation
-from gateway.intake import DeviceIntake, RefusedInputs, reason_of
+from gateway.intake import DeviceIntake, reason_of
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.outbox import Outbox
+from gateway.refused import RefusedInputs
 from runtime.logs import get_logger
 from runtime.supervisor import Backoff, Restart, retry_forever
 
@@ -35,32 +39,58 @@ class DriverState(StrEnum):
 _WORST_LAST: Final = tuple(DriverState)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SupervisedDriver:
-    """A driver with its device's intake and how its runs went.
+    """A driver with its way to the device and how its runs went.
 
     Attributes:
         driver: the driver.
-        intake: its sink.
+        connection: its sink.
         state: how it is doing.
         restarts: runs after the first that were needed for another reason than a device out of reach.
         failures: ends in a row for such a reason.
     """
 
     driver: Driver
-    intake: DeviceIntake
+    connection: Connection
     state: DriverState = DriverState.STARTING
     restarts: int = 0
     failures: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class SupervisedDevice:
+    """A device and the drivers that read it, one for each of its connections."""
+
+    intake: DeviceIntake
+    drivers: tuple[SupervisedDriver, ...]
+    tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether any driver reaches it."""
+        return any(supervised.connection.is_reachable for supervised in self.drivers)
+
+    async def beat(self) -> None:
+        """Hand over what had to wait, and report what is due by the passing of time."""
+        for supervised in self.drivers:
+            await supervised.connection.release()
+        await self.intake.beat(reachable=self.is_reachable)
+
+    async def drain(self) -> None:
+        """Hand over what had to wait and what was held back; drivers have ended."""
+        for supervised in self.drivers:
+            supervised.state = DriverState.STOPPED
+            await supervised.connection.release()
+        await self.intake.drain()
 
 
 class Supervision:
     """A :class:`~runtime.supervisor.Service` that owns the drivers' tasks.
 
     Args:
-        name: name in logs.
         branch_id: the branch.
-        drivers: drivers with their intakes.
+        devices: devices with their drivers.
         gateway: the gateway's own intake, for ``driver/*``.
         outbox: where refused inputs are kept.
         refused: refused inputs waiting.
@@ -71,80 +101,118 @@ class Supervision:
     def __init__(
         self,
         branch_id: str,
-        drivers: Sequence[SupervisedDriver],
-        gateway: DeviceIntake,
+        devices: Sequence[SupervisedDevice],
+        gateway: Connection,
         outbox: Outbox,
         refused: RefusedInputs,
         backoff: Backoff,
         metrics: GatewayMetrics,
     ) -> None:
         self.name = f"drivers of {branch_id}"
-        self.drivers = tuple(drivers)
+        self.devices = list(devices)
+        self.backoff = backoff
         self._branch_id = branch_id
-        self._gateway = gateway
+        self.gateway = gateway
         self._outbox = outbox
         self._refused = refused
-        self._backoff = backoff
         self._metrics = metrics
+        self._group: asyncio.TaskGroup | None = None
 
     async def start(self) -> None:
         """Report that the drivers are about to start."""
-        await self._report_all()
+        await self._report(self._protocols())
 
     async def run(self) -> None:
         """Run every driver and the heartbeats until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for supervised in self.drivers:
-                tasks.create_task(self._supervise(supervised), name=f"driver of {supervised.intake.device_id}")
-            tasks.create_task(self._beat(), name=f"heartbeats of {self._branch_id}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for device in self.devices:
+                    self._begin(device)
+                group.create_task(self._beat(), name=f"heartbeats of {self._branch_id}")
+        finally:
+            self._group = None
 
     async def stop(self) -> None:
         """Report what was held back; drivers have ended."""
-        for supervised in self.drivers:
-            supervised.state = DriverState.STOPPED
-            await supervised.intake.drain()
-        await self._report_all()
+        for device in self.devices:
+            await device.drain()
+        await self._report(self._protocols())
         await self._refused.flush(self._outbox)
 
+    async def replace(self, gone: Iterable[SupervisedDevice], new: Iterable[SupervisedDevice]) -> None:
+        """End the drivers of some devices in order and begin those of others, while the rest run on.
+
+        Raises:
+            DependencyUnavailable: what a device had held back cannot be stored; it was not replaced, and runs on.
+        """
+        before = self._protocols()
+        for device in gone:
+            for task in device.tasks:
+                task.cancel()
+            if device.tasks:
+                await asyncio.wait(device.tasks)
+            device.tasks.clear()
+            try:
+                await device.drain()
+            except DependencyUnavailable:
+                self._begin(device)
+                raise
+            self.devices.remove(device)
+        for device in new:
+            self.devices.append(device)
+            self._begin(device)
+        await self._report(before & self._protocols())
+        for protocol in sorted(before - self._protocols()):
+            await self.gateway.observe([Observation(f"driver/{protocol}/state", DriverState.STOPPED.value)])
+
     # -- one driver --------------------------------------------------------------------------------------------------
+
+    def _begin(self, device: SupervisedDevice) -> None:
+        if self._group is not None:
+            device.tasks = [
+                self._group.create_task(
+                    self._supervise(supervised),
+                    name=f"{supervised.driver.protocol} driver of {device.intake.device_id}",
+                )
+                for supervised in device.drivers
+            ]
 
     async def _supervise(self, supervised: SupervisedDriver) -> None:
         def on_restart(_reason: Restart, _delay_s: float) -> None:
             self._metrics.driver_retries.labels(self._branch_id, supervised.driver.protocol).inc()
 
-        await retry_forever(
-            f"driver of {supervised.intake.device_id}",
-            lambda: self._attempt(supervised),
-            self._backoff,
-            on_restart=on_restart,
-        )
+        device_id = supervised.connection.intake.device_id
+        with bound_contextvars(device_id=device_id, driver=supervised.driver.protocol):
+            await retry_forever(
+                f"driver of {device_id}", lambda: self._attempt(supervised), self.backoff, on_restart=on_restart
+            )
 
     async def _attempt(self, supervised: SupervisedDriver) -> None:
         async def on_first_word() -> None:
             supervised.failures = 0
             await self._change(supervised, DriverState.RUNNING)
 
-        intake = supervised.intake
-        intake.began(on_first_word)
+        connection = supervised.connection
+        connection.began(on_first_word)
         try:
-            await supervised.driver.run(intake)
+            await supervised.driver.run(connection)
         except Exception as error:  # whatever ended the driver is noted, then raised for the retry
-            intake.ended()  # before the note, so that no heartbeat speaks for a device nobody reads
+            connection.ended()  # before the note, so that no heartbeat speaks for a device nobody reads
             await self._note_end(supervised, error)
             raise
         finally:
-            intake.ended()
+            connection.ended()
         await self._note_end(supervised, None)
 
     async def _note_end(self, supervised: SupervisedDriver, error: Exception | None) -> None:
-        intake = supervised.intake
         if isinstance(error, DeviceUnreachable):
-            await intake.link_down()
+            await supervised.connection.link_down()
         elif not isinstance(error, DependencyUnavailable):  # the outbox fails every driver; that is no driver's fault
             supervised.restarts += 1
             supervised.failures += 1
         if error is not None and not isinstance(error, (DeviceError, DependencyUnavailable)):
-            _log.error("driver broke", device_id=intake.device_id, reason=reason_of(error), exc_info=error)
+            _log.error("driver broke", reason=reason_of(error), exc_info=error)
         failed = supervised.failures >= FAILED_AFTER
         await self._change(supervised, DriverState.FAILED if failed else DriverState.BACKOFF)
 
@@ -156,41 +224,53 @@ class Supervision:
             return
         supervised.state = state
         try:
-            await self._gateway.observe(self.observations(supervised.driver.protocol))
+            await self.gateway.observe(self.observations(supervised.driver.protocol))
         except DependencyUnavailable as error:
-            _log.error("driver state waits for the outbox", branch_id=self._branch_id, error=str(error))
+            _log.error("driver state waits for the outbox", error=str(error))
 
-    async def _report_all(self) -> None:
-        for protocol in sorted({supervised.driver.protocol for supervised in self.drivers}):
-            await self._gateway.observe(self.observations(protocol))
+    async def _report(self, protocols: Iterable[str]) -> None:
+        for protocol in sorted(protocols):
+            await self.gateway.observe(self.observations(protocol))
+
+    def _drivers(self) -> list[SupervisedDriver]:
+        return [supervised for device in self.devices for supervised in device.drivers]
+
+    def _protocols(self) -> set[str]:
+        return {supervised.driver.protocol for supervised in self._drivers()}
 
     def observations(self, protocol: str) -> list[Observation]:
         """What the gateway can say about the drivers of one protocol: the worst state, the sums."""
-        mine = [supervised for supervised in self.drivers if supervised.driver.protocol == protocol]
+        mine = [supervised for supervised in self._drivers() if supervised.driver.protocol == protocol]
         worst = max((supervised.state for supervised in mine), key=_WORST_LAST.index)
         return [
             Observation(f"driver/{protocol}/state", worst.value),
             Observation(f"driver/{protocol}/restarts", sum(supervised.restarts for supervised in mine)),
-            Observation(f"driver/{protocol}/readings", sum(supervised.intake.taken for supervised in mine)),
-            Observation(f"driver/{protocol}/refused", sum(supervised.intake.refused for supervised in mine)),
+            Observation(f"driver/{protocol}/readings", sum(supervised.connection.taken for supervised in mine)),
+            Observation(f"driver/{protocol}/refused", sum(supervised.connection.refused for supervised in mine)),
         ]
 
     def all_observations(self) -> list[Observation]:
         """The same for every protocol, with how many devices are reachable."""
         out = [
-            Observation("devices/expected", len(self.drivers)),
-            Observation("devices/reachable", sum(supervised.intake.is_reachable for supervised in self.drivers)),
+            Observation("devices/expected", len(self.devices)),
+            Observation("devices/reachable", sum(device.is_reachable for device in self.devices)),
         ]
-        for protocol in sorted({supervised.driver.protocol for supervised in self.drivers}):
+        for protocol in sorted(self._protocols()):
             out.extend(self.observations(protocol))
         return out
+
+    def overrun(self) -> int:
+        """Observations lost since the start because too many waited for the outbox."""
+        return sum(supervised.connection.overrun for supervised in self._drivers())
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_BEAT_S)
             try:
-                for intake in (*(supervised.intake for supervised in self.drivers), self._gateway):
-                    await intake.beat()
+                for device in tuple(self.devices):
+                    await device.beat()
+                await self.gateway.release()
+                await self.gateway.intake.beat(reachable=True)
                 await self._refused.flush(self._outbox)
             except DependencyUnavailable as error:
-                _log.error("heartbeats wait for the outbox", branch_id=self._branch_id, error=str(error))
+                _log.error("heartbeats wait for the outbox", error=str(error))

@@ -25,16 +25,19 @@ class DriverType:
         settings: model of its ``connection`` section, with the protocol's short name as ``driver``.
         create: makes the driver of one device.
         kinds: device kinds it can read.
+        answers: whether devices wait for an answer to what they tell and tell it again without one. What the others tell
+            once waits in memory while the outbox cannot be written.
     """
 
     settings: type[Section]
     create: Callable[[Any, DeviceKind, Clock], Driver]
     kinds: frozenset[str]
+    answers: bool = False
 
 
 DRIVERS: Final[dict[str, DriverType]] = {
     "xfs": DriverType(xfs4iot.Settings, xfs4iot.create, frozenset({ATM.name})),
-    "dc09": DriverType(sia_dc09.Settings, sia_dc09.create, frozenset({ALARM_PANEL.name})),
+    "dc09": DriverType(sia_dc09.Settings, sia_dc09.create, frozenset({ALARM_PANEL.name}), answers=True),
     "axis": DriverType(axis.Settings, axis.create, frozenset({FOOTFALL_SENSOR.name})),
 }
 

@@ -100,6 +100,11 @@ class Outbox:
             await asyncio.get_running_loop().run_in_executor(executor, opened.close)
         executor.shutdown()  # its last job is done, so this does not wait
 
+    def change(self, settings: OutboxSettings, pack_readings: int) -> None:
+        """Keep by other bounds from now on."""
+        self._settings = settings
+        self._pack_readings = pack_readings
+
     @property
     def boot(self) -> str:
         """Identity under which packs are numbered; new only with a new file."""

@@ -1,7 +1,7 @@
 """A whole gateway with a driver made for the test, against a real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +63,8 @@ class Branch:
     devices: dict[str, TinyDriver] = field(default_factory=dict)
     metrics: GatewayMetrics = field(default_factory=lambda: GatewayMetrics(CollectorRegistry()))
     metrics_port: int | None = None
+    answers: bool = False
+    waiting: Iterator[TinyDriver] = field(default_factory=lambda: iter(()))
 
     def device(self, local_id: str, *steps: Step) -> TinyDriver:
         self.devices[local_id] = TinyDriver(list(steps))
@@ -86,12 +88,12 @@ class Branch:
         )
 
     def app(self) -> GatewayApp:
-        waiting = iter(self.devices.values())
+        self.waiting = iter(self.devices.values())
 
         def create(_settings: object, _kind: DeviceKind, _clock: Clock) -> Driver:
-            return next(waiting)
+            return next(self.waiting)
 
-        drivers = {"xfs": DriverType(DRIVERS["xfs"].settings, create, frozenset({"atm"}))}
+        drivers = {"xfs": DriverType(DRIVERS["xfs"].settings, create, frozenset({"atm"}), answers=self.answers)}
         return GatewayApp(self.settings(), SystemClock(), self.metrics, drivers)
 
     @asynccontextmanager
@@ -261,7 +263,74 @@ async def test_identity_goes_to_the_inventory_and_a_swap_over_a_restart_is_an_ev
         assert series(listener, "atm-01/link/identity") == ["serial: 17 -> 18"]
 
 
-async def test_an_outbox_that_cannot_be_written_is_told_to_the_driver_and_nothing_is_taken(branch: Branch) -> None:
+async def test_what_a_device_tells_once_waits_in_memory_while_the_outbox_cannot_be_written(branch: Branch) -> None:
+    broken, told, mended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def step(sink: Sink) -> None:
+        await sink.observe([Observation("link/state", "up"), Observation("cdm/error", "before")])
+        await broken.wait()
+        for number in range(50):
+            await sink.observe([Observation("cdm/error", f"while {number}")], {"last": str(number)})
+        told.set()
+        await mended.wait()
+        await sink.observe([Observation("cdm/error", "after")])
+        assert dict(await sink.recall()) == {"last": "49"}
+
+    driver = branch.device("atm-01", step)
+    async with Listener(branch.broker) as listener, branch.running() as app:
+        await listener.until(lambda: series(listener, "atm-01/cdm/error") == ["before"])
+        connection = app.outbox._file._connection
+        await app.outbox._submit(lambda: connection.execute("PRAGMA query_only = ON"))
+        broken.set()
+        async with asyncio.timeout(10):
+            await told.wait()
+        await app.outbox._submit(lambda: connection.execute("PRAGMA query_only = OFF"))
+        mended.set()
+        expected = ["before", *(f"while {number}" for number in range(50)), "after"]
+        await listener.until(lambda: series(listener, "atm-01/cdm/error") == expected)
+        await asyncio.wait_for(driver.idle.wait(), 10)
+        assert driver.runs == 1
+
+
+async def test_new_settings_begin_and_end_devices_while_the_others_are_read_on(branch: Branch) -> None:
+    stays = branch.device("atm-01", saying(("link/state", "up"), ("cdm/dispenser", "ok")))
+    goes = branch.device("atm-02", saying(("link/state", "up"), ("idc/insertions", 7)))
+    async with Listener(branch.broker) as listener, branch.running() as app:
+        await listener.until(lambda: series(listener, "atm-02/idc/insertions") != [])
+        kept, before = branch.devices["atm-01"], branch.settings()
+        del branch.devices["atm-02"]
+        comes = branch.device("atm-03", saying(("link/state", "up"), ("cdm/dispenser", "stop")))
+        branch.devices = {"atm-03": comes}
+        branch.waiting = iter([comes])
+        devices = (before.devices[0], branch.settings().devices[0])
+        wanted = before.model_copy(
+            update={"devices": devices, "uplink": before.uplink.model_copy(update={"flush_s": 0.1})}
+        )
+        await app.reload(wanted)
+        await listener.until(lambda: series(listener, "atm-03/cdm/dispenser") == ["stop"])
+        await listener.until(lambda: "settings reloaded" in str(series(listener, "gateway/gateway/event")))
+        inventories = [parse_inventory(m.payload, BRANCH) for m in listener.messages if m.channel is Channel.INVENTORY]
+        assert [device.id for device in inventories[-1].devices] == ["gateway", "atm-01", "atm-03"]
+        assert (stays.runs, goes.runs, comes.runs, kept) == (1, 1, 1, stays)
+        await listener.until(lambda: series(listener, "gateway/devices/expected") == [2])
+    figures = statistics(before.outbox_path)
+    assert (figures.pending_readings, figures.starts) == (0, 1)
+
+
+async def test_a_change_that_needs_a_restart_changes_nothing(branch: Branch) -> None:
+    branch.device("atm-01", saying(("link/state", "up")))
+    async with branch.running() as app:
+        wanted = app.settings.model_copy(update={"branch_id": "BR0007", "devices": ()})
+        with pytest.raises(ConfigurationError, match="branch_id changed"):
+            await app.reload(wanted)
+        assert app.settings.branch_id == BRANCH
+        assert [device.id for device in app.inventory().devices] == ["gateway", "atm-01"]
+
+
+async def test_an_outbox_that_cannot_be_written_is_told_to_a_driver_whose_device_waits_for_an_answer(
+    branch: Branch,
+) -> None:
+    branch.answers = True
     refusals: list[str] = []
     broken, mended = asyncio.Event(), asyncio.Event()
 

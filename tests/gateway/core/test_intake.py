@@ -11,10 +11,13 @@ from prometheus_client import CollectorRegistry
 from contracts.devices import ATM
 from contracts.errors import DeviceMisbehaved
 from contracts.gateway_messages import DeviceEntry, Inventory, parse_inventory
+from gateway.connection import Connection
 from gateway.driver import Identity, Observation
-from gateway.intake import DeviceIntake, RefusedInputs
+from gateway.intake import DeviceIntake
+from gateway.links import Links
 from gateway.metrics import GatewayMetrics
 from gateway.outbox import Outbox
+from gateway.refused import RefusedInputs
 from runtime.clock import SystemClock
 from tests.gateway.core.wire import BRANCH, new_outbox
 
@@ -30,9 +33,11 @@ async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
     await made.stop()
 
 
-def intake(outbox: Outbox, refused: RefusedInputs) -> DeviceIntake:
-    entry = DeviceEntry(id="atm-01", kind="atm", driver="xfs")
-    return DeviceIntake(BRANCH, entry, ATM, outbox, refused, SystemClock(), GatewayMetrics(CollectorRegistry()))
+def sink_of(outbox: Outbox, refused: RefusedInputs, driver: str = "xfs", *, holds: bool = False) -> Connection:
+    entry = DeviceEntry(id="atm-01", kind="atm", driver=driver)
+    intake = DeviceIntake(BRANCH, entry, ATM, outbox, SystemClock())
+    metrics = GatewayMetrics(CollectorRegistry())
+    return Connection(intake, driver, Links(), refused, SystemClock(), metrics, holds=holds)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[KEPT])
@@ -41,21 +46,19 @@ async def test_whatever_a_device_says_the_gateway_can_store_and_the_collector_ca
     outbox: Outbox, serial: str, path: str, value: str, detail: str, raw: str | bytes
 ) -> None:
     refused = RefusedInputs()
-    sink = intake(outbox, refused)
+    sink = sink_of(outbox, refused)
     await sink.identify(Identity(serial=serial))
     await sink.observe([Observation(path, value), Observation("cdm/error", value), Observation("cdm/dispenser", value)])
     sink.refuse(raw, DeviceMisbehaved(detail))
     await refused.flush(outbox)
     gateway = DeviceEntry(id="gateway", kind="gateway", driver="gateway")
-    said = Inventory(branch_id=BRANCH, devices=(gateway,)).model_copy(update={"devices": (gateway, sink.entry)})
-    assert parse_inventory(said.model_dump_json().encode(), BRANCH).devices[1] == sink.entry
+    said = Inventory(branch_id=BRANCH, devices=(gateway,)).model_copy(update={"devices": (gateway, sink.intake.entry)})
+    assert parse_inventory(said.model_dump_json().encode(), BRANCH).devices[1] == sink.intake.entry
 
 
 async def test_what_is_kept_is_there_in_the_next_life_and_only_for_the_same_driver(outbox: Outbox) -> None:
-    first = intake(outbox, RefusedInputs())
+    first = sink_of(outbox, RefusedInputs())
     await first.observe([Observation("cdm/error", "jam")], {"taken": "1", "gone": "2"})
     await first.observe([], {"gone": None})
-    assert await intake(outbox, RefusedInputs()).recall() == {"taken": "1"}
-    other = intake(outbox, RefusedInputs())
-    other.entry = other.entry.model_copy(update={"driver": "dc09"})
-    assert await other.recall() == {}
+    assert await sink_of(outbox, RefusedInputs()).recall() == {"taken": "1"}
+    assert await sink_of(outbox, RefusedInputs(), "dc09").recall() == {}

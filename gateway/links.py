@@ -1,0 +1,47 @@
+"""The link signals of a device that several drivers read: one device, one ``link/state``, whoever sees it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from gateway.driver import Observation
+
+LINK_STATE: Final = "link/state"
+
+_SUMMED: Final = frozenset({"link/reconnects", "link/protocol_errors"})
+_FIRST_ONLY: Final = frozenset({"link/round_trip", "clock/skew"})
+
+
+class Links:
+    """What each of a device's drivers last said of its link.
+
+    A device read by one driver has the link that driver sees. With several, all up is ``up``, none is ``down``, and
+    anything between is ``degraded``; counters are summed; what can only have one value is the first driver's.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[str, str] = {}
+        self._counts: dict[str, dict[str, float]] = {path: {} for path in _SUMMED}
+        self._first: dict[str, str] = {}
+
+    def state(self, driver: str) -> str | None:
+        """What a driver last said, ``None`` before it said anything."""
+        return self._states.get(driver)
+
+    def merged(self, driver: str, observations: Sequence[Observation]) -> list[Observation]:
+        """A driver's observations as the device's."""
+        merged = []
+        for item in observations:
+            if item.path == LINK_STATE and isinstance(item.value, str):
+                self._states[driver] = item.value
+                merged.append(replace(item, value=self._state()))
+            elif item.path in _SUMMED and isinstance(item.value, (int, float)):
+                self._counts[item.path][driver] = item.value
+                merged.append(replace(item, value=sum(self._counts[item.path].values())))
+            elif item.path not in _FIRST_ONLY or self._first.setdefault(item.path, driver) == driver:
+                merged.append(item)
+        return merged
+
+    def _state(self) -> str:
+        words = set(self._states.values())
+        return words.pop() if len(words) == 1 else "degraded"
