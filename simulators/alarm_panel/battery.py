@@ -21,10 +21,11 @@ _PAST_S = 0.001
 
 @dataclass(slots=True)
 class Battery:
-    """Charge from 0 to 1, and whether its plates are worn out (it then never gets above 11.3 V)."""
+    """Charge from 0 to 1, whether its plates are worn out (it then never gets above 11.3 V), and whether it is there."""
 
     charge: float = 1.0
     worn_out: bool = False
+    missing: bool = False
 
     @property
     def voltage_v(self) -> float:
@@ -35,10 +36,12 @@ class Battery:
     @property
     def empty(self) -> bool:
         """Nothing left to run the panel on."""
-        return self.charge <= 0
+        return self.missing or self.charge <= 0
 
     def next_change_s(self, charging: bool) -> float | None:
         """Seconds until it gets low, empty or good again, a little more so that it is then past it; ``None`` for never."""
+        if self.missing:
+            return None
         if charging:
             return (_GOOD - self.charge) * CHARGES_IN_S + _PAST_S if self.charge < _GOOD else None
         level = _LOW if self.charge > _LOW else 0.0

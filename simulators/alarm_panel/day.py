@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
+from simulators.alarm_panel.contact_id import Code
 from simulators.alarm_panel.zones import ATM_ROOM, BUTTON_ZONE, CASH, ENTRANCE_ZONE, HALL, Zone, of_area
 
 ARMING_DEADLINE = timedelta(minutes=60)
@@ -34,17 +35,26 @@ class Act(StrEnum):
     CANCEL = "cancel"
     MAINS_OFF = "mains_off"
     MAINS_ON = "mains_on"
+    FAULT = "fault"  # something of the panel or a zone breaks; the code says what
+    FAULT_OVER = "fault_over"
+    BATTERY_WORN = "battery_worn"
+    BATTERY_NEW = "battery_new"
+    PATH_OFF = "path_off"  # the number says which
+    PATH_ON = "path_on"
+    PROGRAMMING_ON = "programming_on"
+    PROGRAMMING_OFF = "programming_off"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act at its local time, with area and zone or user where it has them."""
+    """One act at its local time, with area, zone or user, and code where it has them."""
 
     at: datetime
     act: Act
     area: int = 0
     number: int = 0
     late: bool = False
+    code: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,12 @@ class Habits:
         entry_error_share: of these, those at the entrance, cancelled by code.
         button_a_month: hold-up buttons pressed by mistake.
         fuse_a_year: mains losses of the panel alone.
+        zone_fault_a_year: faults of one detector or its loop.
+        radio_battery_a_year: empty batteries of one radio detector.
+        battery_a_year: worn-out batteries of the panel.
+        path_1_a_day: failures of the first path; median 12 min.
+        path_2_a_day: failures of the second path, where there is one.
+        service_a_year: visits that change the program.
     """
 
     opens: time = time(9)
@@ -76,6 +92,12 @@ class Habits:
     entry_error_share: float = 0.8
     button_a_month: float = 1 / 14
     fuse_a_year: float = 1 / 6
+    zone_fault_a_year: float = 1 / 8
+    radio_battery_a_year: float = 1 / 3
+    battery_a_year: float = 1 / 4
+    path_1_a_day: float = 1 / 60
+    path_2_a_day: float = 1 / 120
+    service_a_year: float = 2.0
 
 
 WITHOUT_MISHAPS = Habits(
@@ -86,6 +108,12 @@ WITHOUT_MISHAPS = Habits(
     alarms_a_month=0,
     button_a_month=0,
     fuse_a_year=0,
+    zone_fault_a_year=0,
+    radio_battery_a_year=0,
+    battery_a_year=0,
+    path_1_a_day=0,
+    path_2_a_day=0,
+    service_a_year=0,
 )
 """Opening, closing and tests only: for scenarios that bring their own failures."""
 

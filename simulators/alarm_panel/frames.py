@@ -1,27 +1,30 @@
-"""DC-09 frames as a panel writes and reads them: messages out, replies in.
+"""DC-09 frames as a panel writes and reads them: messages out, replies in, in the clear or encrypted.
 
 ``<LF> CRC 0LLL "ID" SEQ R L #account [data] [x-data] _timestamp <CR>``; checksum and length cover the bytes from the first
 quote up to, not including, the carriage return.
 
-Source: SIA DC-09, frame of unencrypted messages; CRC-16/ARC as four ASCII digits.
+Source: SIA DC-09; CRC-16/ARC as four ASCII digits. Encrypted, the closing bracket, x-data and timestamp are inside too.
 """
 
+import random
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from contracts.errors import BranchwatchError
+from simulators.alarm_panel.cipher import seal, unseal
 
 LONGEST_FRAME_BYTES = 1024
 """Bytes without an end of frame after which the stream is no DC-09."""
 
 _TIME = "%H:%M:%S,%m-%d-%Y"
-_REPLY = re.compile(
+_HEAD = re.compile(
     r'"(?P<encrypted>\*?)(?P<kind>ACK|NAK|DUH|RSP)"(?P<sequence>[0-9]{4})'
-    r"(?:[RL][0-9A-Fa-f]{1,6})*(?:#(?P<account>[0-9A-Fa-f]{3,16})|A0)?"
-    r"\[[^\[\]]*\](?:\[[^\[\]]*\])*(?:_(?P<time>[0-9:,-]{19}))?"
+    r"(?:[RL][0-9A-Fa-f]{1,6})*(?:#(?P<account>[0-9A-Fa-f]{3,16})|A0)?\["
 )
+_CLEAR = re.compile(r"[^\[\]]*\](?:\[[^\[\]]*\])*(?:_(?P<time>[0-9:,-]{19}))?")
+_SEALED = re.compile(r"[^\[\]]*\](?:\[[^\[\]]*\])*_(?P<time>[0-9:,-]{19})")
 
 
 class ReplyError(BranchwatchError):
@@ -48,12 +51,14 @@ class Reply:
         sequence: sequence number it answers, 0 in a NAK.
         account: account it names, upper case, empty where it names none.
         clock_ms: the receiver's time in milliseconds since 1970 UTC, ``None`` where it gives none.
+        encrypted: it came encrypted with the panel's key.
     """
 
     kind: ReplyKind
     sequence: int
     account: str
     clock_ms: int | None
+    encrypted: bool = False
 
 
 def crc16_arc(data: bytes) -> int:
@@ -66,10 +71,11 @@ def crc16_arc(data: bytes) -> int:
     return crc
 
 
-def frame(body: str) -> bytes:
+def frame(body: str, *, lower_case_hex: bool = False) -> bytes:
     """Wrap a body, from its first quote on, with checksum and length."""
     data = body.encode("ascii")
-    return b"\n%04X0%03X%b\r" % (crc16_arc(data), len(data), data)
+    head = f"{crc16_arc(data):04X}0{len(data):03X}"
+    return b"\n%b%b\r" % ((head.lower() if lower_case_hex else head).encode(), data)
 
 
 def timestamp(at_ms: int) -> str:
@@ -87,11 +93,13 @@ def message(
     line: str = "0",
     at_ms: int | None = None,
     occurred_at_ms: int | None = None,
+    seal_with: tuple[bytes, random.Random] | None = None,
+    lower_case_hex: bool = False,
 ) -> bytes:
     """Write a message of a panel.
 
     Args:
-        token: ``ADM-CID`` or ``NULL``.
+        token: ``ADM-CID``, ``SIA-DCS`` or ``NULL``.
         sequence: 1 to 9999.
         account: 3 to 16 hexadecimal digits.
         data: block after ``#account|``; empty for ``NULL``.
@@ -99,30 +107,63 @@ def message(
         line: line number, hexadecimal.
         at_ms: the panel's time of sending, milliseconds since 1970 UTC; ``None`` for no timestamp.
         occurred_at_ms: when it happened where that was earlier, sent as x-data ``H``.
+        seal_with: key and source of the padding where the message is encrypted; it then needs ``at_ms``.
+        lower_case_hex: checksum, length and ciphertext in lower case.
     """
     receiver_field = "" if receiver is None else f"R{receiver}"
     inside = f"#{account}|{data}" if data else ""
     occurred = "" if occurred_at_ms is None else f"[H{timestamp(occurred_at_ms)}]"
     sent = "" if at_ms is None else f"_{timestamp(at_ms)}"
-    return frame(f'"{token}"{sequence:04d}{receiver_field}L{line}#{account}[{inside}]{occurred}{sent}')
+    fields = f"{sequence:04d}{receiver_field}L{line}#{account}"
+    if seal_with is None:
+        return frame(f'"{token}"{fields}[{inside}]{occurred}{sent}', lower_case_hex=lower_case_hex)
+    digits = seal(f"{'|' if inside else ''}{inside}]{occurred}{sent}", *seal_with)
+    return frame(f'"*{token}"{fields}[{digits.lower() if lower_case_hex else digits}', lower_case_hex=lower_case_hex)
 
 
-def parse_reply(raw: bytes) -> Reply:
+def parse_reply(raw: bytes, key: bytes | None = None) -> Reply:
     """Read one frame between line feed and carriage return, both excluded.
 
+    Args:
+        raw: the frame.
+        key: the panel's key, ``None`` where it does not encrypt.
+
     Raises:
-        ReplyError: checksum, length or form is wrong.
+        ReplyError: checksum, length or form is wrong, or it is encrypted with another key.
     """
     body = raw[8:]
-    head = f"{crc16_arc(body):04X}0{len(body):03X}".encode()
-    if raw[:8].upper() != head:
-        raise ReplyError(f"reply {raw!r}: expected to begin with {head.decode()}, its checksum and length; ignored")
-    found = _REPLY.fullmatch(body.decode("ascii", "replace"))
-    if found is None or found["encrypted"]:
-        raise ReplyError(f"reply {raw!r}: expected ACK, NAK, DUH or RSP in the clear; ignored")
+    expected = f"{crc16_arc(body):04X}0{len(body):03X}".encode()
+    if raw[:8].upper() != expected:
+        raise ReplyError(f"reply {raw!r}: expected to begin with {expected.decode()}, its checksum and length; ignored")
+    text = body.decode("ascii", "replace")
+    head = _HEAD.match(text)
+    if head is None:
+        raise ReplyError(f"reply {raw!r}: expected ACK, NAK, DUH or RSP; ignored")
+    inside = text[head.end() :]
+    if head["encrypted"]:
+        tail = _SEALED.fullmatch(_unsealed(inside, key))
+        if tail is None:
+            raise ReplyError(f"reply {raw!r}: expected the panel's own key and a timestamp inside; ignored")
+    else:
+        tail = _CLEAR.fullmatch(inside)
+        if tail is None:
+            raise ReplyError(f"reply {raw!r}: expected brackets and at most a timestamp after them; ignored")
     return Reply(
-        ReplyKind(found["kind"]), int(found["sequence"]), (found["account"] or "").upper(), _clock_ms(found["time"])
+        ReplyKind(head["kind"]),
+        int(head["sequence"]),
+        (head["account"] or "").upper(),
+        _clock_ms(tail["time"]),
+        bool(head["encrypted"]),
     )
+
+
+def _unsealed(digits: str, key: bytes | None) -> str:
+    if key is None:
+        raise ReplyError("encrypted reply to a panel without a key; ignored")
+    try:
+        return unseal(digits, key)
+    except ValueError as error:
+        raise ReplyError("encrypted reply cannot be decrypted: expected the panel's own key; ignored") from error
 
 
 def _clock_ms(text: str | None) -> int | None:

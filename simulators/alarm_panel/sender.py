@@ -1,22 +1,25 @@
-"""The sending side of DC-09 over TCP: one message at a time, the same sequence number until it was answered.
+"""The sending side of DC-09: a message keeps its sequence number and its bytes until it was answered.
 
-An event leaves the queue only when the receiver acknowledged it, or said that it cannot process it (DUH). While the line is
-down the queue grows; nothing in it is ever given up.
+An event leaves the panel's memory only when a receiver acknowledged it, or said that it cannot process it (DUH). While no
+path works the memory fills; nothing in it is ever given up.
 """
 
 import asyncio
 import contextlib
 import random
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from runtime.clock import Clock
 from runtime.logs import get_logger
 from runtime.supervisor import Backoff
-from simulators.alarm_panel.connection import Connection
-from simulators.alarm_panel.contact_id import Report
-from simulators.alarm_panel.frames import ReplyKind, message
+from simulators.alarm_panel.contact_id import Report, new, restored
+from simulators.alarm_panel.frames import ReplyKind
+from simulators.alarm_panel.messages import Event, Outgoing, Writer
+from simulators.alarm_panel.panel_clock import PanelClock
+from simulators.alarm_panel.path import NEVER, Path
 
 _log = get_logger(__name__)
 
@@ -26,17 +29,6 @@ QUEUE_LIMIT = 5000
 
 WITNESS_LIMIT = 10_000
 """Answered events kept for whoever checks the receiver."""
-
-_LATE_MS = 2000
-"""An event this old when it is first sent carries its time of occurrence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A report with the time at which it happened, milliseconds since 1970 UTC by the true clock."""
-
-    report: Report
-    happened_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,103 +48,92 @@ class Counts:
     retransmissions: int = 0
     supervisions: int = 0  # NULL messages acknowledged
     replies_lost: int = 0  # on purpose
+    replies_refused: int = 0  # acknowledgements in the clear of what was sent encrypted
     clock_corrections: int = 0
 
 
 class _Outcome(StrEnum):
     ACCEPTED = "accepted"
-    NOT_UNDERSTOOD = "not_understood"
     CLOCK_CORRECTED = "clock_corrected"
-    OVERTAKEN = "overtaken"  # an alarm does not wait behind a supervision message
     NO_REPLY = "no_reply"
     NO_CONNECTION = "no_connection"
 
 
-@dataclass(frozen=True, slots=True)
-class _Outgoing:
-    """The message that waits for its reply; sent again byte for byte. ``event`` is ``None`` for a supervision message."""
-
-    sequence: int
-    event: Event | None
-    frame: bytes
-
-
 class Sender:
-    """Sends a panel's events to its receiver.
+    """Sends a panel's events to its receivers.
 
     Args:
-        receiver: host and port.
-        account: 3 to 16 hexadecimal digits.
+        paths: ways to a receiver, the preferred one first; those after it are used while it does not work. Only a panel
+            with several reports that one failed.
+        writer: how messages are written.
         clock: true time.
+        panel_clock: the panel's own.
         chance: random source of the lost replies.
-        supervision_s: silence in seconds after which a NULL is sent.
         reply_timeout_s: wait for a reply, seconds.
-        tries: sendings of one message before the connection is taken for dead and made anew after a pause.
-        pause: waits between connections.
+        tries: sendings over one path before it is taken for dead and left alone for a while.
+        pause: how long it is left alone.
         lose_replies: share of acknowledgements ignored on purpose, 0 to 1; each brings a duplicate.
-        clock_offset_s: how far the panel's clock is ahead.
+        at_once: messages sent before their replies are waited for.
     """
 
     def __init__(
         self,
-        receiver: tuple[str, int],
-        account: str,
+        paths: Sequence[Path],
+        writer: Writer,
         clock: Clock,
+        panel_clock: PanelClock,
         chance: random.Random,
         *,
-        supervision_s: float,
         reply_timeout_s: float,
         tries: int,
         pause: Backoff,
         lose_replies: float,
-        clock_offset_s: float,
+        at_once: int = 1,
     ) -> None:
-        self.account = account.upper()
+        self.paths = tuple(paths)
         self.acknowledged: deque[Delivered] = deque(maxlen=WITNESS_LIMIT)
         self.not_understood: deque[Delivered] = deque(maxlen=WITNESS_LIMIT)
         self.counts = Counts()
-        self.clock_offset_ms = int(clock_offset_s * 1000)
+        self._writer = writer
         self._clock = clock
+        self._panel_clock = panel_clock
         self._chance = chance
-        self._supervision_s = supervision_s
         self._reply_timeout_s = reply_timeout_s
         self._tries = tries
         self._pause = pause
         self._lose_replies = lose_replies
+        self._at_once = at_once
         self._queue: deque[Event] = deque()
-        self._outgoing: _Outgoing | None = None
+        self._outgoing: list[Outgoing] = []
         self._last_sequence = 0
-        self._last_frame = b""
         self._silent = False
         self._wake = asyncio.Event()
-        self._connection = Connection(receiver, reply_timeout_s)
-        self._spoke_at = 0.0
 
     @property
     def waiting(self) -> int:
         """Events not yet answered."""
-        return len(self._queue)
+        return len(self._queue) + len(self._outgoing)
 
     @property
     def crowded(self) -> bool:
         """So many events wait that the world should bring no more of its own."""
-        return len(self._queue) >= QUEUE_LIMIT // 2
+        return self.waiting >= QUEUE_LIMIT // 2
 
     def enqueue(self, event: Event) -> None:
-        """Take an event to send.
+        """Take an event to send; paths that were left alone are tried again at once.
 
         Raises:
-            OverflowError: the queue is full.
+            OverflowError: the memory is full.
         """
-        if len(self._queue) >= QUEUE_LIMIT:
+        if self.waiting >= QUEUE_LIMIT:
             raise OverflowError(
-                f"account {self.account}: {QUEUE_LIMIT} events wait for {self._connection}; bring it up"
+                f"account {self._writer.account}: {QUEUE_LIMIT} events wait for {self.paths[0].link}; bring it up"
             )
         self._queue.append(event)
-        self._wake.set()
+        self._try_again()
 
     def silence(self) -> None:
-        """Stop sending; the connection breaks."""
+        """Stop sending; the connections break."""
         self._silent = True
         self.disconnect()
         self._wake.set()
@@ -160,40 +141,48 @@ class Sender:
     def speak(self) -> None:
         """Send again."""
         self._silent = False
-        self._wake.set()
+        self._try_again()
+
+    def cut(self, index: int) -> None:
+        """Break a path."""
+        self.paths[index].cut = True
+        self.paths[index].link.abort()
+
+    def mend(self, index: int) -> None:
+        """Put a path right; it is looked at at once."""
+        path = self.paths[index]
+        path.cut, path.spoke_at = False, NEVER
+        self._try_again()
 
     def disconnect(self) -> None:
-        """Break the connection, without a word."""
-        self._connection.abort()
+        """Break the connections, without a word."""
+        for path in self.paths:
+            path.link.abort()
 
     async def run(self) -> None:
         """Send until cancelled."""
-        failures = 0
         try:
             while True:
                 if self._silent:
-                    await self._sleep(self._supervision_s)
+                    await self._sleep(self.paths[0].supervision_s)
                     continue
-                outgoing = self._next()
-                if outgoing is None:
-                    await self._sleep(self._supervision_due_s())
+                self._take_events()
+                now = asyncio.get_running_loop().time()
+                if self._outgoing:
+                    ready = [path for path in self.paths if path.not_before <= now]
+                    if ready:
+                        await self._deliver(min(ready, key=lambda path: path.troubled), self._outgoing)
+                    else:
+                        await self._sleep(min(path.not_before for path in self.paths) - now)
                     continue
-                outcome = await self._deliver(outgoing)
-                if outcome in {_Outcome.ACCEPTED, _Outcome.NOT_UNDERSTOOD, _Outcome.OVERTAKEN}:
-                    failures = 0
+                path = min(self.paths, key=lambda path: path.due_s(now))
+                if path.due_s(now) > 0:
+                    await self._sleep(path.due_s(now))
                     continue
-                self.disconnect()
-                failures += 1
-                await self._sleep(self._pause.delay_s(failures))
+                path.null = path.null or self._writer.write(self._take_sequence(), None)
+                await self._deliver(path, [path.null])
         finally:
             self.disconnect()
-
-    def _now_ms(self) -> int:
-        """Time by the panel's own clock."""
-        return self._clock.now_ms() + self.clock_offset_ms
-
-    def _supervision_due_s(self) -> float:
-        return max(0.0, self._spoke_at + self._supervision_s - asyncio.get_running_loop().time())
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, or until there is something new to do."""
@@ -202,105 +191,105 @@ class Sender:
                 await self._wake.wait()
         self._wake.clear()
 
-    def _next(self) -> _Outgoing | None:
-        """The message to send now; events before supervision, the oldest first."""
-        if self._queue:
-            if self._outgoing is None or self._outgoing.event is not self._queue[0]:
-                self._outgoing = self._write(self._take_sequence(), self._queue[0])
-            return self._outgoing
-        if self._supervision_due_s() > 0:
-            return None
-        if self._outgoing is None:
-            self._outgoing = self._write(self._take_sequence(), None)
-        return self._outgoing
+    def _try_again(self) -> None:
+        for path in self.paths:
+            path.not_before = 0.0
+        self._wake.set()
+
+    def _take_events(self) -> None:
+        while self._queue and len(self._outgoing) < self._at_once:
+            self._outgoing.append(self._writer.write(self._take_sequence(), self._queue.popleft()))
 
     def _take_sequence(self) -> int:
         self._last_sequence = self._last_sequence % LAST_SEQUENCE + 1
         return self._last_sequence
 
-    def _write(self, sequence: int, event: Event | None) -> _Outgoing:
-        now_ms = self._now_ms()
-        if event is None:
-            return _Outgoing(sequence, None, message("NULL", sequence, self.account, at_ms=now_ms))
-        happened_ms = event.happened_at_ms + self.clock_offset_ms
-        late = now_ms - happened_ms >= _LATE_MS
-        frame = message(
-            "ADM-CID",
-            sequence,
-            self.account,
-            event.report.block(),
-            at_ms=now_ms,
-            occurred_at_ms=happened_ms if late else None,
-        )
-        return _Outgoing(sequence, event, frame)
-
-    async def _deliver(self, outgoing: _Outgoing) -> _Outcome:
+    async def _deliver(self, path: Path, batch: list[Outgoing]) -> None:
+        """Send over one path until all is answered or the path is taken for dead; what was answered leaves the batch."""
         outcome = _Outcome.NO_REPLY
         for _ in range(self._tries):
-            if outgoing.event is None and self._queue:
-                return _Outcome.OVERTAKEN
-            outcome = await self._exchange(outgoing)
-            match outcome:
-                case _Outcome.ACCEPTED | _Outcome.NOT_UNDERSTOOD:
-                    self._settle(outgoing, outcome)
-                    return outcome
-                case _Outcome.NO_CONNECTION:
-                    return outcome
-                case _Outcome.CLOCK_CORRECTED:
-                    outgoing = self._outgoing = self._write(outgoing.sequence, outgoing.event)
-                case _Outcome.NO_REPLY:
-                    _log.debug(
-                        "no reply", account=self.account, receiver=str(self._connection), sequence=outgoing.sequence
-                    )
-        return outcome
-
-    def _settle(self, outgoing: _Outgoing, outcome: _Outcome) -> None:
-        self._outgoing = None
-        if outgoing.event is None:
-            self.counts.supervisions += 1
-            return
-        self._queue.popleft()
-        answered = Delivered(outgoing.event, outgoing.sequence, self._clock.now_ms())
+            if path.null in batch and self._queue:
+                path.null = None  # an alarm does not wait behind a supervision message
+                return
+            outcome = await self._exchange(path, batch)
+            if outcome in {_Outcome.ACCEPTED, _Outcome.NO_CONNECTION}:
+                break
+            _log.debug("not answered", account=self._writer.account, receiver=str(path.link), outcome=outcome.value)
         if outcome is _Outcome.ACCEPTED:
-            self.acknowledged.append(answered)
+            path.failures = 0
+            self._judge(path, troubled=False)
             return
-        _log.warning("receiver cannot process", account=self.account, event_block=outgoing.event.report.block())
-        self.not_understood.append(answered)
+        path.link.abort()
+        path.failures += 1
+        path.not_before = asyncio.get_running_loop().time() + self._pause.delay_s(path.failures)
+        self._judge(path, troubled=outcome is not _Outcome.CLOCK_CORRECTED)
 
-    async def _exchange(self, outgoing: _Outgoing) -> _Outcome:
-        """Send once and wait for the reply."""
+    def _judge(self, path: Path, *, troubled: bool) -> None:
+        """Notice that a path fails or works again, and report it where another path can carry the report."""
+        if len(self.paths) == 1 or path.troubled == troubled:
+            return
+        path.troubled = troubled
+        path.spoke_at = asyncio.get_running_loop().time()
+        report: Report = new(path.trouble) if troubled else restored(path.trouble)
+        if self.waiting < QUEUE_LIMIT:
+            self._queue.append(Event(report, self._clock.now_ms()))
+
+    async def _exchange(self, path: Path, batch: list[Outgoing]) -> _Outcome:
+        """Send once and wait for the replies."""
         try:
-            await self._connection.open()
-            if self._silent:
-                raise ConnectionAbortedError(f"account {self.account}: fell silent")
-            self._spoke_at = asyncio.get_running_loop().time()
-            self.counts.frames += 1
-            self.counts.retransmissions += int(outgoing.frame == self._last_frame)
-            self._last_frame = outgoing.frame
+            if not path.cut:
+                await path.link.open()
+            if self._silent or path.cut:
+                raise ConnectionAbortedError(f"account {self._writer.account}: nothing goes out")
+            path.spoke_at = asyncio.get_running_loop().time()
+            for outgoing in batch:
+                self.counts.frames += 1
+                self.counts.retransmissions += int(outgoing.sent)
+                outgoing.sent = True
             async with asyncio.timeout(self._reply_timeout_s):
-                await self._connection.send(outgoing.frame)
-                return await self._reply_to(outgoing)
+                await path.link.send([outgoing.frame for outgoing in batch])
+                return await self._take_replies(path, batch)
         except TimeoutError:
             return _Outcome.NO_REPLY
         except OSError as error:
-            _log.debug("no connection", account=self.account, receiver=str(self._connection), error=str(error))
-            self.disconnect()
+            _log.debug("no connection", account=self._writer.account, receiver=str(path.link), error=str(error))
+            path.link.abort()
             return _Outcome.NO_CONNECTION
 
-    async def _reply_to(self, outgoing: _Outgoing) -> _Outcome:
-        while True:
-            reply = await self._connection.reply()
+    async def _take_replies(self, path: Path, batch: list[Outgoing]) -> _Outcome:
+        while batch:
+            reply = await path.link.reply()
             if reply.kind is ReplyKind.NAK:
                 if reply.clock_ms is None:
                     continue
-                self.clock_offset_ms = reply.clock_ms - self._clock.now_ms()
+                self._panel_clock.set_to(reply.clock_ms)
                 self.counts.clock_corrections += 1
+                batch[:] = [self._writer.write(outgoing.sequence, outgoing.event) for outgoing in batch]
+                if path.null is not None:
+                    path.null = batch[0]
                 return _Outcome.CLOCK_CORRECTED
-            if reply.sequence != outgoing.sequence or reply.account not in {"", self.account}:
+            outgoing = next((outgoing for outgoing in batch if outgoing.sequence == reply.sequence), None)
+            if outgoing is None or reply.account not in {"", self._writer.account}:
                 continue  # answers an earlier sending
-            if reply.kind is ReplyKind.DUH:
-                return _Outcome.NOT_UNDERSTOOD
-            if self._lose_replies > 0 and self._chance.random() < self._lose_replies:
+            accepted = reply.kind is not ReplyKind.DUH
+            if accepted and self._writer.encrypts and not reply.encrypted:
+                self.counts.replies_refused += 1
+                continue  # anybody could have said that
+            if accepted and self._lose_replies > 0 and self._chance.random() < self._lose_replies:
                 self.counts.replies_lost += 1
                 continue
-            return _Outcome.ACCEPTED
+            batch.remove(outgoing)
+            self._settle(path, outgoing, accepted)
+        return _Outcome.ACCEPTED
+
+    def _settle(self, path: Path, outgoing: Outgoing, accepted: bool) -> None:
+        if outgoing.event is None:
+            path.null = None
+            self.counts.supervisions += 1
+            return
+        answered = Delivered(outgoing.event, outgoing.sequence, self._clock.now_ms())
+        if accepted:
+            self.acknowledged.append(answered)
+            return
+        _log.warning("receiver cannot process", account=self._writer.account, event_block=outgoing.event.report.block())
+        self.not_understood.append(answered)

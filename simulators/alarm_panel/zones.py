@@ -19,9 +19,11 @@ class Detector(StrEnum):
     SEISMIC = "seismic"
     HOLD_UP = "hold_up"
     SMOKE = "smoke"
+    GAS = "gas"
+    WATER = "water"
 
 
-ALWAYS_AWAKE = frozenset({Detector.SEISMIC, Detector.HOLD_UP, Detector.SMOKE})
+ALWAYS_AWAKE = frozenset({Detector.SEISMIC, Detector.HOLD_UP, Detector.SMOKE, Detector.GAS, Detector.WATER})
 """Detectors that alarm whether their area is armed or not."""
 
 
@@ -59,11 +61,17 @@ _PATTERN = (
     (HALL, Detector.MOTION),
 )
 
-ENTRANCE_ZONE, WALL_ZONE, BUTTON_ZONE = 1, 3, 12
+ENTRANCE_ZONE, HALL_ZONE, WALL_ZONE, RADIO_ZONE, SMOKE_ZONE, BUTTON_ZONE = 1, 2, 3, 5, 11, 12
+"""Zones that failures happen to; zone 5 is a radio detector."""
+
+_TECHNICAL = ((HALL, Detector.GAS), (VAULT, Detector.WATER))
+
+RADIO_EVERY = 5
+"""One zone in five is a radio detector with a battery of its own. Source: assumed."""
 
 
 def layout(count: int = 16) -> tuple[Zone, ...]:
-    """Zones 1 to ``count`` of a usual branch.
+    """Zones 1 to ``count`` of a usual branch, and after them one for gas and one for water.
 
     Args:
         count: 12 or more, so that each kind of alarm has its zone; branches have 16 to 40.
@@ -73,7 +81,8 @@ def layout(count: int = 16) -> tuple[Zone, ...]:
     """
     if count < BUTTON_ZONE:
         raise ValueError(f"{count} zones: expected at least {BUTTON_ZONE}, the counter's hold-up button is zone 12")
-    return tuple(Zone(number, *_PATTERN[(number - 1) % len(_PATTERN)]) for number in range(1, count + 1))
+    places = [_PATTERN[index % len(_PATTERN)] for index in range(count)]
+    return tuple(Zone(number, *place) for number, place in enumerate([*places, *_TECHNICAL], 1))
 
 
 def of_area(zones: Sequence[Zone], area: int) -> tuple[Zone, ...]:

@@ -108,7 +108,7 @@ async def test_every_failure_of_the_panel_is_told_by_its_signal() -> None:
             await branch.until(lambda path=path, word=word: branch.sink.last(path) == word)  # type: ignore[misc]
             await branch.panel.repair(failure)
             await branch.until(lambda path=path, rest=rest: branch.sink.last(path) == rest)  # type: ignore[misc]
-    assert {"intrusion", "silence", *expected} == set(branch.panel.failures)
+    assert {"intrusion", "silence", *expected} <= set(branch.panel.failures)
     assert branch.sink.last("panel/programming") == "inactive"
     assert branch.sink.refused == []
 

@@ -1,6 +1,7 @@
 """The panel without a line: days, mains, battery, alarms."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import pytest
@@ -24,6 +25,12 @@ MISHAPS_EVERY_DAY = Habits(
     entry_error_share=0.5,
     button_a_month=15,
     fuse_a_year=120,
+    zone_fault_a_year=30,
+    radio_battery_a_year=60,
+    battery_a_year=100,
+    path_1_a_day=0.5,
+    path_2_a_day=0.5,
+    service_a_year=100,
 )
 
 
@@ -56,14 +63,14 @@ def test_a_day_opens_before_business_closes_after_it_and_tests_once() -> None:
 
 
 def test_an_area_nobody_arms_is_reported_as_not_closed() -> None:
-    one = panel(habits=Habits(forgotten_share=1, alarms_a_month=0, button_a_month=0, fuse_a_year=0, exchanges_a_day=0))
+    one = panel(habits=replace(WITHOUT_MISHAPS, forgotten_share=1))
     reports = one.advance(NOON.replace(hour=23))
     assert new(Code.NOT_CLOSED, 1) in reports
     assert one.armed[1] is False
 
 
 def test_late_arming_says_so() -> None:
-    one = panel(habits=Habits(forgotten_share=0, late_share=1, alarms_a_month=0, bypass_share=0, button_a_month=0))
+    one = panel(habits=replace(WITHOUT_MISHAPS, late_share=1))
     reports = one.advance(NOON + timedelta(hours=12))
     late = [report for report in reports if report.code is Code.LATE]
     assert [(report.qualifier, report.area) for report in late] == [(Qualifier.RESTORE, 2), (Qualifier.RESTORE, 1)]
@@ -125,6 +132,8 @@ def test_zones_have_the_shares_of_a_usual_branch() -> None:
         Detector.SEISMIC: 4,
         Detector.HOLD_UP: 6,
         Detector.SMOKE: 2,
+        Detector.GAS: 1,
+        Detector.WATER: 1,
     }
     with pytest.raises(ValueError, match="expected at least 12"):
         layout(11)

@@ -10,10 +10,12 @@ import pytest
 from runtime.clock import SystemClock
 from runtime.supervisor import Backoff
 from simulators.alarm_panel import AlarmPanelSimulator
-from simulators.alarm_panel.contact_id import Code, Report, new, restored
+from simulators.alarm_panel.contact_id import Code, new, restored
 from simulators.alarm_panel.day import WITHOUT_MISHAPS
 from simulators.alarm_panel.frames import frame, timestamp
-from simulators.alarm_panel.sender import QUEUE_LIMIT, Event, Sender
+from simulators.alarm_panel.messages import Event, Writer
+from simulators.alarm_panel.panel_clock import PanelClock
+from simulators.alarm_panel.sender import QUEUE_LIMIT
 from simulators.world import CHINA, World
 from tests.conftest import free_port
 from tests.simulators.alarm_panel.receivers import (
@@ -62,22 +64,6 @@ async def test_a_foreign_receiver_reads_intrusion_restore_supervision_and_mains_
         ("AR", "00", "000", ACCOUNT, "ADM-CID"),
     ]
     assert ("RP", None, "0", ACCOUNT, "NULL") in decoded[POWER_UP + 4 :]
-
-
-async def test_a_foreign_receiver_takes_every_failure_and_repair() -> None:
-    port = free_port()
-    async with pysiaalarm_receiver(port) as seen, running(panel_on(port)) as panel:
-        for failure in panel.failures:
-            await panel.inject(failure)
-            await panel.repair(failure)
-        await eventually(lambda: panel.waiting == 0)
-        codes = [event.event_qualifier + event.event_type for event in seen]
-    assert len(panel.not_understood) == 0
-    assert codes[POWER_UP:] == [
-        *("1130", "3130", "1122", "3122", "1301", "3301"),
-        *("1302", "1627", "3302", "1601", "1628"),
-        *("1137", "1627", "3137", "1601", "1628"),
-    ]
 
 
 async def test_the_first_reports_say_how_things_stand() -> None:
@@ -138,15 +124,10 @@ async def test_nothing_is_lost_while_the_receiver_is_down() -> None:
 
 
 async def test_an_event_from_before_the_outage_ended_tells_when_it_happened() -> None:
-    port = free_port()
     clock = SystemClock()
-    world = World(clock=clock)
-    sender = Sender(
-        ("127.0.0.1", port), ACCOUNT, clock, world.chance("x"),
-        supervision_s=60, reply_timeout_s=1, tries=3, pause=Backoff(), lose_replies=0, clock_offset_s=30,
-    )  # fmt: skip
+    writer = Writer(ACCOUNT, PanelClock(clock, 30), World().chance("x"))
     happened_ms = clock.now_ms() - 90_000
-    written = sender._write(1, Event(Report(new(Code.BURGLARY).qualifier, Code.BURGLARY, 3, 3), happened_ms))
+    written = writer.write(1, Event(new(Code.BURGLARY, 3, 3), happened_ms))
     assert f"[H{timestamp(happened_ms + 30_000)}]".encode() in written.frame
 
 
