@@ -5,6 +5,7 @@ as they come; so a slow consumer holds back the device's TCP stream and no queue
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -12,7 +13,15 @@ from typing import Any, Final
 import aiohttp
 
 from contracts.errors import DeviceError, DeviceMisbehaved, DeviceRefused, DeviceUnreachable
-from gateway.drivers.xfs4iot.envelope import OLD_MAJOR, Command, Message, MessageType, build_command, parse_message
+from gateway.drivers.xfs4iot.envelope import (
+    OLD_MAJOR,
+    Command,
+    Message,
+    MessageType,
+    build_command,
+    major_of,
+    parse_message,
+)
 from gateway.drivers.xfs4iot.settings import Settings
 
 Handler = Callable[[Message], Awaitable[None]]
@@ -24,6 +33,7 @@ Refuse = Callable[[str | bytes, DeviceError], None]
 _CLOSE_TIMEOUT_S: Final = 1.0
 _SHOWN_CHARS: Final = 200
 _CLOSED: Final = frozenset({aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED})
+_UNKNOWN_ADDRESS: Final = frozenset({400, 404})
 _UNREADABLE_FORMS: Final = frozenset({"invalidcommand", "unsupportedcommand", "invaliddata"})
 
 
@@ -57,7 +67,7 @@ class Connection:
         self._last_id = 0
         self._patience: asyncio.Timeout | None = None
         self.major = 2
-        """Message major in which commands are written; 1 once the peer was heard to speak it."""
+        """Message major in which commands are written; 1 once the peer was heard to answer in it."""
         self.versions: Mapping[str, str] = {}
         """Version in which each command is sent; the major's lowest where not listed."""
 
@@ -71,12 +81,13 @@ class Connection:
             FormNotUnderstood: it could not read the command.
         """
         self._last_id += 1
+        version = None if self.major == OLD_MAJOR else self.versions.get(command)
         frame = build_command(
             command,
             self._last_id,
             timeout_ms=int(self._settings.reply_timeout_s * 1000),
-            major=self.major,
-            version=None if self.major == OLD_MAJOR else self.versions.get(command),
+            major=major_of(version) or self.major,
+            version=version,
             payload=payload,
         )
         loop = asyncio.get_running_loop()
@@ -109,11 +120,11 @@ class Connection:
 
     async def _is_completion(self, message: Message, request_id: int, command: Command | None) -> bool:
         """Deal with a message; returns whether it completes the command that is waited for."""
-        if message.is_old:
-            self.major = OLD_MAJOR
         if message.type in {MessageType.EVENT, MessageType.UNSOLICITED}:
             await self._handle(message)
             return False
+        if message.is_old and not self.versions:  # some frameworks send old events beside new answers
+            self.major = OLD_MAJOR
         if message.request_id != request_id or command is None:
             if message.request_id is None or message.request_id > self._last_id:
                 self._refuse(message.raw, DeviceMisbehaved(f"{message.name}: nobody sent request {message.request_id}"))
@@ -123,7 +134,7 @@ class Connection:
             return False
         if message.type is MessageType.ACKNOWLEDGE:
             if message.status.lower() != "ok":
-                kind = FormNotUnderstood if message.status == "invalidMessage" else DeviceRefused
+                kind = FormNotUnderstood if message.status.lower() == "invalidmessage" else DeviceRefused
                 raise kind(f"{self._url}: {command} was not accepted: {message.status} {message.error}".rstrip())
             return False
         code = message.completion_code
@@ -167,23 +178,50 @@ async def connect(
 ) -> AsyncIterator[Connection]:
     """Open a connection and close it at the end, within bounds.
 
+    Some machines know their addresses only with a slash at the end, others only without; both are tried.
+
     Raises:
         DeviceUnreachable: nobody there, not a WebSocket, or no answer in time.
     """
     try:
         async with asyncio.timeout(settings.connect_timeout_s):
-            socket = await http.ws_connect(
-                url,
-                heartbeat=settings.heartbeat_s,
-                max_msg_size=settings.frame_most_bytes,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
-            )
+            try:
+                socket = await _open(http, url, settings)
+            except aiohttp.WSServerHandshakeError as error:
+                if error.status not in _UNKNOWN_ADDRESS:
+                    raise
+                socket = await _open(http, url.removesuffix("/") if url.endswith("/") else f"{url}/", settings)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise DeviceUnreachable(f"{url}: {_why(error)}") from error
     try:
         yield Connection(socket, url, settings, handle, refuse)
     finally:
         await socket.close()
+
+
+async def _open(http: aiohttp.ClientSession, url: str, settings: Settings) -> aiohttp.ClientWebSocketResponse:
+    return await http.ws_connect(
+        url,
+        heartbeat=settings.heartbeat_s,
+        max_msg_size=settings.frame_most_bytes,
+        timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+    )
+
+
+def open_session(tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
+    """A session for all connections to one machine: it keeps nothing and goes nowhere else, whatever the machine says."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(_refuse_redirect)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=tls), cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[trace]
+    )
+
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession, _context: object, redirect: aiohttp.TraceRequestRedirectParams
+) -> None:
+    location = redirect.response.headers.get("Location", "")
+    raise aiohttp.ClientPayloadError(f"expected a WebSocket, got a redirect to {location[:_SHOWN_CHARS]!r}")
 
 
 def _why(error: object) -> str:

@@ -1,23 +1,40 @@
 """Counters that the protocol does not have: growth of its own counts, and things that happen at the machine.
 
 They count from 0 when the machine is first read, outlive reconnects and the gateway's process, and only grow, whatever the
-device does with its own counts. What the device counted while the gateway was down is not added: which unit stood where
-meanwhile is not known.
+device does with its own counts. The device's counts are kept, too: what it counted while nobody looked is caught up.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from contracts.signals import DeviceKind, Sort
 from gateway.driver import Observation
+from runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+_LAST: Final = "last/"
+INITIAL: Final = "initial"
+"""Name under which the number of notes at the last replenishment is kept beside the counts."""
 
 SHORT_STAY_MS: Final = 8_000
 """A card back within this time was not read. Source: ``contracts/devices/atm.py``, ``idc/short_insertions``."""
 
 
+class Reset(StrEnum):
+    """Whether the device may have set its counts to 0 since they were last read."""
+
+    NO = "no"  # watched all the time: a fall is a correction
+    POSSIBLE = "possible"  # a fall is a new beginning
+    SURE = "sure"  # whatever is counted was counted since
+
+
 class Counters:
-    """All derived counters of one machine.
+    """All derived counters of one machine; outlives the process.
 
     Args:
         kind: its catalogue rows say which counters a component has.
@@ -26,24 +43,28 @@ class Counters:
     def __init__(self, kind: DeviceKind) -> None:
         self._kind = kind
         self._totals: dict[str, int] = {}
-        self._last: dict[tuple[str, str], int] = {}
-        self._kept: dict[str, str] = {}
+        self._last: dict[str, dict[str, int]] = {}  # part → the device's own counts of it, by name
+        self._texts: dict[str, str] = {}
 
     def recall(self, kept: Mapping[str, str]) -> None:
         """Go on from what was kept, where this object does not know better."""
-        self._kept = dict(kept)
-        for path, text in kept.items():
-            if text.isdecimal() and self._kind.signal(path) is not None:
-                self._totals[path] = max(int(text), self._totals.get(path, 0))
+        for key, text in kept.items():
+            part = key.removeprefix(_LAST)
+            if key.startswith(_LAST) and part not in self._last:
+                try:
+                    self._last[part] = msgspec.json.decode(text, type=dict[str, int])
+                except msgspec.DecodeError as error:
+                    _log.warning("counts of a part cannot be read", part=part, text=text[:100], error=str(error))
+            elif text.isdecimal() and self._kind.signal(key) is not None:
+                self._totals[key] = max(int(text), self._totals.get(key, 0))
 
     def to_keep(self) -> dict[str, str]:
-        """Counters, by path, that are not kept as they stand."""
-        totals = ((path, str(total)) for path, total in self._totals.items())
-        return {path: text for path, text in totals if self._kept.get(path) != text}
-
-    def kept(self, changes: Mapping[str, str]) -> None:
-        """What :meth:`to_keep` gave is kept."""
-        self._kept.update(changes)
+        """Counters by path, and the device's own counts by part."""
+        for part, last in self._last.items():
+            if part not in self._texts:
+                self._texts[part] = msgspec.json.encode(last).decode()
+        kept = {f"{_LAST}{part}": text for part, text in self._texts.items()}
+        return kept | {path: str(total) for path, total in self._totals.items()}
 
     def open(self, component: str) -> None:
         """Begin all counters of a component that is there, at 0."""
@@ -56,33 +77,47 @@ class Counters:
         if amount >= 0 and self._kind.signal(path) is not None:
             self._totals[path] = self._totals.get(path, 0) + amount
 
-    def grow(self, path: str, source: str, total: int, *, restarted: bool) -> int:
+    def grow(self, path: str, part: str, source: str, total: int, reset: Reset) -> int:
         """Follow one of the device's own counts and count its growth.
 
         Args:
             path: the counter to grow.
-            source: which of the device's counts; a new one begins without growth, because when it grew is unknown.
+            part: part whose count it is.
+            source: which of its counts; a new one begins without growth, because when it grew is unknown.
             total: its value now.
-            restarted: whether it is known to have been set to 0 since; a fall without that is a correction, not growth.
+            reset: whether the device may have set it to 0 since.
 
         Returns:
             The growth.
         """
-        last = self._last.get((path, source))
-        self._last[path, source] = total
+        last = self.last(part, source)
+        self.note(part, source, total)
         if last is None:
             growth = 0
+        elif reset is Reset.SURE:
+            growth = total
         elif total >= last:
             growth = total - last
         else:
-            growth = total if restarted else 0
+            growth = total if reset is Reset.POSSIBLE else 0
         self.add(path, growth)
         return growth
 
+    def note(self, part: str, source: str, value: int) -> None:
+        """Keep one of the device's own counts."""
+        counts = self._last.setdefault(part, {})
+        if counts.get(source) != value:
+            counts[source] = value
+            self._texts.pop(part, None)
+
+    def last(self, part: str, source: str) -> int | None:
+        """One of the device's own counts as last noted."""
+        return self._last.get(part, {}).get(source)
+
     def forget(self, part: str) -> None:
-        """Forget the device's counts of a part whose unit was swapped for another; the counters stay."""
-        for path, source in [key for key in self._last if key[1].startswith(f"{part}/")]:
-            del self._last[path, source]
+        """Forget the device's counts of a part that is another unit now; the counters stay."""
+        self._last.pop(part, None)
+        self._texts.pop(part, None)
 
     def total(self, path: str) -> int:
         """Value of a counter, 0 where it never counted."""

@@ -1,7 +1,6 @@
 """Finding the services of a machine: all likely ports at once, then the list each service publisher gives."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +15,8 @@ from gateway.drivers.xfs4iot.settings import Settings
 
 PUBLISHER_PATH: Final = "/xfs4iot/v1.0"
 SERVICES_MOST: Final = 64
+_URIS_MOST: Final = 4 * SERVICES_MOST
+_MAJORS: Final = (2, 3, OLD_MAJOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,12 @@ class Found:
 
     Attributes:
         vendor: who made the publisher, empty where it does not say.
-        services: service name → address to connect to.
+        addresses: addresses of the services to connect to, in the order of publishers and their lists.
         major: message major that the publishers understand.
     """
 
     vendor: str
-    services: Mapping[str, str]
+    addresses: tuple[str, ...]
     major: int
 
 
@@ -53,25 +54,36 @@ async def discover(http: aiohttp.ClientSession, settings: Settings, refuse: Refu
             f"{settings.host}: no service publisher on ports {', '.join(map(str, ports))} "
             f"({'wss' if settings.tls else 'ws'}): {failures}; check host, ports and tls of the device"
         )
-    services: dict[str, str] = {}
-    for answer in found:
-        services.update(answer.services)
-    if not services:
+    addresses = {
+        without_slash(address): address for answer in reversed(found) for address in reversed(answer.addresses)
+    }
+    if not addresses:
         raise DeviceUnreachable(
             f"{settings.host}: the service publisher lists no usable services; start them on the machine"
         )
     return Found(
         vendor=next((answer.vendor for answer in found if answer.vendor), ""),
-        services=dict(sorted(services.items())[:SERVICES_MOST]),
+        addresses=tuple(reversed(addresses.values()))[:SERVICES_MOST],
         major=min(answer.major for answer in found),
     )
+
+
+def without_slash(address: str) -> str:
+    """What is the same about both spellings of a service's address."""
+    return address.rstrip("/")
+
+
+def name_of(address: str) -> str:
+    """Last part of a service's address: what the machine calls the service."""
+    return without_slash(address).rpartition("/")[2]
 
 
 async def _ask(http: aiohttp.ClientSession, settings: Settings, port: int, refuse: Refuse) -> Found | str:
     """Services a publisher lists, or why there is none at the port."""
     scheme = "wss" if settings.tls else "ws"
     url = f"{scheme}://{_host(settings.host)}:{port}{PUBLISHER_PATH}"
-    vendor = ""
+    vendor = refusal = ""
+    is_silent = False
     uris: list[str] = []
 
     async def take(message: Message) -> None:
@@ -79,41 +91,41 @@ async def _ask(http: aiohttp.ClientSession, settings: Settings, port: int, refus
         if message.short_name in {"servicedetail", "getservices"}:
             complaints: Complaints = []
             vendor = vendor or text(message.payload, "vendorName")
-            uris.extend(text(item, "serviceURI", 1024) for item in sections(message.payload, "services", complaints))
+            listed = sections(message.payload, "services", complaints)
+            uris.extend(text(item, "serviceURI", 1024) for item in listed[: _URIS_MOST - len(uris)])
             if complaints:
                 refuse(message.raw, DeviceMisbehaved("; ".join(complaints)))
 
-    for major in (2, OLD_MAJOR):
+    for major in _MAJORS:
+        if is_silent and major != OLD_MAJOR:  # the same form again
+            continue
         try:
             async with connect(http, url, settings, take, refuse) as connection:
                 connection.major = major
                 await take(await connection.request(Command.GET_SERVICES))
                 return Found(vendor, _addresses(uris, port, settings, refuse), connection.major)
         except (FormNotUnderstood, NoReply) as error:
-            if major == OLD_MAJOR:
-                return str(error)
+            refusal = str(error)
+            is_silent = isinstance(error, NoReply)
         except (DeviceUnreachable, DeviceRefused) as error:
             return str(error)
-    raise AssertionError("the loop returns at its last major")
+    return refusal
 
 
-def _addresses(uris: list[str], publisher_port: int, settings: Settings, refuse: Refuse) -> Mapping[str, str]:
-    """Service name → address on the configured host.
+def _addresses(uris: list[str], publisher_port: int, settings: Settings, refuse: Refuse) -> tuple[str, ...]:
+    """Addresses on the configured host.
 
     A publisher often names the machine as the machine names itself, and a hostile one could name any host of the branch
     network; so only port and path of what it says are used.
     """
     addresses: dict[str, str] = {}
-    for uri in dict.fromkeys(uris[: 4 * SERVICES_MOST]):
+    for uri in dict.fromkeys(uris):
         address = _address(uri, publisher_port, settings)
         if isinstance(address, str):
-            name = address.rstrip("/").rpartition("/")[2]
-            if addresses.get(name, address) != address:
-                name = address.partition("://")[2]
-            addresses[name] = address
+            addresses.setdefault(without_slash(address), address)
         else:
             refuse(uri, address)
-    return addresses
+    return tuple(addresses.values())
 
 
 def _address(uri: str, publisher_port: int, settings: Settings) -> str | DeviceMisbehaved:
@@ -123,7 +135,7 @@ def _address(uri: str, publisher_port: int, settings: Settings) -> str | DeviceM
     except ValueError as error:
         return DeviceMisbehaved(f"serviceURI {uri[:200]!r}: not an address: {error}")
     allowed = {"wss"} if settings.tls else {"ws", "wss"}
-    if parts.scheme not in allowed or len(parts.path.strip("/")) == 0 or parts.query or parts.fragment:
+    if parts.scheme not in allowed or not parts.path.strip("/") or parts.query or parts.fragment:
         return DeviceMisbehaved(
             f"serviceURI {uri[:200]!r}: expected {' or '.join(sorted(allowed))}://host:port/xfs4iot/v1.0/name"
         )

@@ -3,18 +3,17 @@
 import asyncio
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from contracts.errors import DeviceError, DeviceUnreachable
 from contracts.signals import DeviceKind
 from gateway.driver import Identity, Sink
-from gateway.drivers.xfs4iot.client import connect
-from gateway.drivers.xfs4iot.counters import Counters
-from gateway.drivers.xfs4iot.discovery import SERVICES_MOST, discover
-from gateway.drivers.xfs4iot.link import Link
+from gateway.drivers.xfs4iot.client import connect, open_session
+from gateway.drivers.xfs4iot.discovery import SERVICES_MOST, Found, discover, name_of, without_slash
+from gateway.drivers.xfs4iot.machine import machine_of
 from gateway.drivers.xfs4iot.profile import COMPONENT_ORDER
-from gateway.drivers.xfs4iot.report import Report
 from gateway.drivers.xfs4iot.service import Service
 from gateway.drivers.xfs4iot.settings import Settings
 from runtime.clock import Clock
@@ -45,19 +44,18 @@ class XfsDriver:
     def __init__(self, settings: Settings, kind: DeviceKind, clock: Clock) -> None:
         self._settings = settings
         self._tls = settings.tls_context()
-        self._kind = kind
         self._clock = clock
         self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s)
-        self._counters = Counters(kind)
-        self._claims: dict[str, str] = {}
-        self._link = Link()
-        self._report = Report(kind, self._counters)
+        self._machine = machine_of(settings, kind, clock, self._look_again)
+        self._claims = self._machine.claims
+        self._link = self._machine.link
+        self._report = self._machine.report
         self._services: dict[str, Service] = {}
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}  # name → address
+        self._names: dict[str, str] = {}  # address without its slash → name
         self._major = 2
         self._vendor = ""
         self._identity: Identity | None = None
-        self._identified_by = ""
 
     async def run(self, sink: Sink) -> None:
         """Read the machine until cancelled or until no service of it answers.
@@ -68,7 +66,7 @@ class XfsDriver:
         """
         await self._report.open(sink)
         self._identity = None  # each run tells it once
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._tls)) as http:
+        async with open_session(self._tls) as http:
             await self._find(http)
             self._link.begin(set(self._addresses))
             try:
@@ -85,12 +83,33 @@ class XfsDriver:
         found = await discover(http, self._settings, self._refuse)
         self._vendor = found.vendor or self._vendor
         self._major = found.major
-        new = set()
-        for name, address in found.services.items():
-            if name in self._addresses or len(self._addresses) < _KNOWN_SERVICES_MOST:
-                new |= {name} - self._addresses.keys()
-                self._addresses[name] = address
-        return new
+        known = set(self._addresses)
+        names = {self._name(address, found) for address in found.addresses} - {""}
+        self._link.lists(names)
+        for configured in self._settings.components if not known else ():
+            if not any(self._claims.is_meant(configured, name) for name in names):
+                _log.warning("no service has the name in the settings, components", name=configured, services=sorted(names))
+        return self._addresses.keys() - known
+
+    def _name(self, address: str, found: Found) -> str:
+        """Name of the service at an address, which it keeps; empty where there are too many.
+
+        Publishers of one machine may each have a service of the same name; the second goes by its port, too. A name whose
+        address is no longer listed and does not answer has moved.
+        """
+        place = without_slash(address)
+        name = self._names.get(place) or name_of(address)
+        holder = without_slash(self._addresses.get(name, address))
+        if holder != place:
+            if holder in map(without_slash, found.addresses) or self._link.is_connected(name):
+                name = f"{name}@{urlsplit(address).port}"
+            else:
+                self._names.pop(holder, None)
+        if name not in self._addresses and len(self._addresses) >= _KNOWN_SERVICES_MOST:
+            return ""
+        self._names[place] = name
+        self._addresses[name] = address
+        return name
 
     async def _find_more(self, http: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -116,6 +135,7 @@ class XfsDriver:
                     connection.major = self._major
                     await service.introduce(connection)
                     self._link.connected(name)
+                    self._settle()
                     failures = 0
                     _log.info("service connected", host=self._settings.host, service=name)
                     await self._tell_changed_link()
@@ -127,6 +147,7 @@ class XfsDriver:
 
     async def _lose(self, name: str, failures: int, error: DeviceError) -> None:
         self._link.lost(name)
+        self._settle()
         if failures == 1:
             _log.warning("service lost", host=self._settings.host, service=name, error=str(error))
         await self._tell_changed_link()
@@ -137,19 +158,11 @@ class XfsDriver:
             ) from error
 
     def _service(self, name: str) -> Service:
-        if name not in self._services:
-            self._services[name] = Service(
-                name,
-                self._settings,
-                self._kind,
-                self._clock,
-                self._counters,
-                self._claims,
-                self._link,
-                self._report,
-                self._look_again,
-            )
-        return self._services[name]
+        return self._services.setdefault(name, Service(name, self._machine))
+
+    def _settle(self) -> None:
+        if self._link.settled:
+            self._claims.settle()
 
     def _look_again(self) -> None:
         for service in self._services.values():
@@ -160,12 +173,12 @@ class XfsDriver:
 
         The right is kept so that a module that comes late does not look like a machine that was exchanged.
         """
-        if not self._identified_by:
-            known = [service for service in self._services.values() if service.profile.component is not None]
+        if self._claims.speaker not in self._services:
+            known = [service for service in self._services.values() if service.components]
             if not known or not self._link.settled:
                 return
-            self._identified_by = min(known, key=_rank).name
-        speaker = self._services[self._identified_by]
+            self._claims.speaker = min(known, key=_rank).name
+        speaker = self._services[self._claims.speaker]
         identity = replace(speaker.profile.identity, maker=self._vendor)
         if identity != self._identity:
             self._identity = identity
@@ -187,7 +200,7 @@ class XfsDriver:
 
 
 def _rank(service: Service) -> int:
-    return COMPONENT_ORDER.index(service.profile.component or COMPONENT_ORDER[-1])
+    return COMPONENT_ORDER.index(next(iter(service.components), COMPONENT_ORDER[-1]))
 
 
 def _cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -95,11 +95,11 @@ def _shutter(event: _Event) -> Meaning:
 
 
 def _presented(event: _Event) -> Meaning:
-    return Meaning(happening=Happening.NOTES_PRESENTED, position=event.text("position", 32), read_status=True)
+    return Meaning(happening=Happening.NOTES_PRESENTED, position=event.word("position") or "", read_status=True)
 
 
 def _taken(event: _Event) -> Meaning:
-    return Meaning(happening=Happening.NOTES_TAKEN, position=event.text("position", 32), read_status=True)
+    return Meaning(happening=Happening.NOTES_TAKEN, position=event.word("position") or "", read_status=True)
 
 
 def _card_action(event: _Event) -> Meaning:
@@ -119,6 +119,11 @@ def _retract_bin(event: _Event) -> Meaning:
     return Meaning(status={"printer": {"retractBins": [item]}} if number else {}, read_status=True, read_storage=True)
 
 
+def _ink(event: _Event) -> Meaning:
+    state = event.word("state")
+    return LOOK_AGAIN if state is None else Meaning(status={"printer": {"ink": state}}, read_status=True)
+
+
 def _auxiliaries(event: _Event) -> Meaning:
     return Meaning(status={"auxiliaries": event.payload}, read_status=True)
 
@@ -136,8 +141,10 @@ FIXED: Final[Mapping[str, Meaning]] = {
     "mediaremoved": Meaning(
         status={"cardReader": {"media": "notPresent"}}, happening=Happening.CARD_REMOVED, read_status=True
     ),
-    "mediaautoretracted": LOOK_AGAIN,
+    "mediaautoretracted": Meaning(read_status=True, read_storage=True),
     "mediathreshold": LOOK_AGAIN,
+    "tonerthreshold": LOOK_AGAIN,
+    "lampthreshold": LOOK_AGAIN,
     "initialized": LOOK_AGAIN,
     "modeentered": Meaning(status={"vendorMode": {"service": "active"}}, read_status=True),
     "modeexited": Meaning(status={"vendorMode": {"service": "inactive"}}, read_status=True),
@@ -157,6 +164,7 @@ READ: Final[Mapping[str, Callable[[_Event], Meaning]]] = {
     "itemstaken": _taken,
     "cardaction": _card_action,
     "paperthreshold": _paper,
+    "inkthreshold": _ink,
     "retractbinthreshold": _retract_bin,
     "illegalkeyaccess": _illegal_key,
     "auxiliarystatus": _auxiliaries,

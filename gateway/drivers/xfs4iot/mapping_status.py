@@ -9,18 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts.signals import CONDITION_ORDER, Condition, DeviceKind, Signal
-from gateway.drivers.xfs4iot.properties import Complaints, by_interface, section, sections, word
+from gateway.drivers.xfs4iot.properties import Complaints, by_name, section, sections, word
+from gateway.drivers.xfs4iot.vocabulary import CAMERA_VIEWS, PAPER_SOURCES, POSITIONS, fold
 
-MODULES: Final = frozenset({"cdm", "cim", "idc", "nfc", "pin", "prr", "prj", "prp", "scn"})
+MODULES: Final = frozenset({"cdm", "cim", "idc", "nfc", "pin", "prr", "prj", "prp", "scn", "bcr", "bio", "idr"})
 """Components that are hardware modules and so have a device state and errors."""
 
-PAPER_SOURCES: Final = ("upper", "lower", "external", "aux", "aux2", "park")
-CAMERA_VIEWS: Final = ("room", "person", "exitSlot")
-POSITIONS: Final = frozenset(
-    side + place
-    for side in ("in", "out")
-    for place in ("Default", "Left", "Right", "Center", "Top", "Bottom", "Front", "Rear")
-)
 _RETRACT_BINS_MOST: Final = 8
 
 
@@ -54,12 +48,15 @@ ROWS: Final = (
     Row("cim/acceptor", "cashManagement", "acceptor", _for("cim")),
     Row("cim/stacker", "cashAcceptor", "intermediateStacker", _for("cim")),
     Row("cim/banknote_reader", "cashAcceptor", "banknoteReader", _for("cim")),
-    Row("idc/media", "cardReader", "media", _for("idc")),
+    Row("{m}/media", "cardReader", "media", _for("idc", "idr")),
     Row("idc/chip_power", "cardReader", "chipPower", _for("idc")),
     Row("idc/chip_module", "cardReader", "chipModule", _for("idc")),
     Row("pin/encryption_state", "keyManagement", "encryptionState", _for("pin")),
     Row("pin/certificate_state", "keyManagement", "certificateState", _for("pin")),
     Row("{m}/media", "printer", "media", _for("prr", "prp", "scn")),
+    Row("prp/ink", "printer", "ink", _for("prp")),
+    Row("bcr/scanner", "barcodeReader", "scanner", _for("bcr")),
+    Row("bio/subject", "biometric", "subject", _for("bio")),
     Row("aux/safe_door", "cashManagement", "safeDoor"),  # message major 1
     Row("aux/safe_door", "auxiliaries", "safeDoor"),
     Row("aux/operator_switch", "auxiliaries", "operatorSwitch"),
@@ -127,14 +124,15 @@ class StatusView:
     def change(self, payload: Mapping[str, Any], components: Iterable[str], complaints: Complaints) -> dict[str, str]:
         """Take a change, flat (message major 1) or nested; returns path → word of what it touches."""
         ours = tuple(components)
-        payload = _nested(by_interface(payload))
+        payload = _nested(by_name(payload))
         seen = {
             path: value
             for row, name, value in self._words(payload, complaints)
             for path in _paths(row, ours, name)
             if value is not None
         }
-        seen.update(_retract_bins(payload, complaints))
+        if "prr" in ours:
+            seen.update(_retract_bins(payload, complaints))
         seen.update(_power(payload, complaints))
         return {path: value for path, value in seen.items() if self._kind.signal(path) is not None}
 
@@ -144,9 +142,9 @@ class StatusView:
         for row in POSITION_ROWS:
             yield row, "", self._worst(row, payload, complaints)
         for row, names in NAMED_ROWS:
-            owner = section(section(payload, row.interface.lower(), complaints), row.property, complaints)
+            owner = by_name(section(section(payload, row.interface.lower(), complaints), row.property, complaints))
             for name in names:
-                yield row, name, word(owner, name, complaints)
+                yield row, name, word(owner, fold(name), complaints)
 
     def _worst(self, row: Row, payload: Mapping[str, Any], complaints: Complaints) -> str | None:
         positions = sections(section(payload, row.interface.lower(), complaints), "positions", complaints)

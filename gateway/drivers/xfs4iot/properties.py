@@ -7,6 +7,8 @@ message still counts.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from gateway.drivers.xfs4iot.vocabulary import fold, listed
+
 ABSENT_WORDS: Final = frozenset({"notsupported", "notavailable", "doornotsupported", ""})
 """Words by which message major 1 says what later majors say with null."""
 
@@ -18,17 +20,14 @@ Complaints = list[str]
 
 
 def word(owner: Mapping[str, Any], key: str, complaints: Complaints) -> str | None:
-    """A word of a state; ``unknown`` in any case is ``unknown``, other words pass as they are."""
+    """A word of a state in the catalogue's spelling; words that nobody listed pass as they are."""
     value = owner.get(key)
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > _WORD_MOST_CHARS:
         complaints.append(f"{key}: expected a word, got {_shown(value)}")
         return None
-    folded = value.lower()
-    if folded in ABSENT_WORDS:
-        return None
-    return folded if folded == "unknown" else value
+    return None if fold(value) in ABSENT_WORDS else listed(value)
 
 
 def number(owner: Mapping[str, Any], key: str, complaints: Complaints) -> float | None:
@@ -62,7 +61,7 @@ def section(owner: Mapping[str, Any], key: str, complaints: Complaints) -> Mappi
     value = owner.get(key)
     if isinstance(value, Mapping):
         return value
-    if value is not None and not (isinstance(value, str) and value.lower() in ABSENT_WORDS):
+    if value is not None and not (isinstance(value, str) and fold(value) in ABSENT_WORDS):
         complaints.append(f"{key}: expected an object, got {_shown(value)}")
     return {}
 
@@ -78,9 +77,9 @@ def sections(owner: Mapping[str, Any], key: str, complaints: Complaints) -> Sequ
     return value
 
 
-def by_interface(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The payload with the names of its interfaces in lower case; releases write them differently."""
-    return {key.lower(): value for key, value in payload.items()}
+def by_name(owner: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object whose names are interfaces, types or places, with all of them folded; releases write them differently."""
+    return {fold(key): value for key, value in owner.items()}
 
 
 def _shown(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from contracts.errors import DependencyUnavailable, DeviceError
 from contracts.signals import DeviceKind, Sort
 from gateway.driver import Identity, Observation, Sink
-from gateway.drivers.xfs4iot.counters import Counters
+from gateway.drivers.xfs4iot.memory import Memory
 
 KEPT_EVENTS_MOST: Final = 1000
 """Event texts kept while the outbox cannot be written; the oldest go first."""
@@ -21,12 +21,12 @@ class Report:
 
     Args:
         kind: signals that the kind does not have are left out, because a machine may have more than it is watched for.
-        counters: kept with whatever is handed over.
+        memory: written with whatever is handed over.
     """
 
-    def __init__(self, kind: DeviceKind, counters: Counters) -> None:
+    def __init__(self, kind: DeviceKind, memory: Memory) -> None:
         self._kind = kind
-        self._counters = counters
+        self._memory = memory
         self._sink: Sink | None = None
         self._turn = asyncio.Lock()
         self._kept: deque[Observation] = deque(maxlen=KEPT_EVENTS_MOST)
@@ -37,7 +37,7 @@ class Report:
         Raises:
             DependencyUnavailable: what is kept of the machine cannot be read.
         """
-        self._counters.recall(await sink.recall())
+        self._memory.recall(await sink.recall())
         self._sink = sink
 
     def refuse(self, raw: str | bytes, error: DeviceError) -> None:
@@ -64,13 +64,13 @@ class Report:
             self._kept.clear()
             if not batch:
                 return
-            keep = self._counters.to_keep()
+            keep = self._memory.changes()
             try:
                 await self._sink.observe(batch, keep)
             except DependencyUnavailable:
                 self._kept.extend(item for item in batch if self._is_event(item))
                 raise
-            self._counters.kept(keep)
+            self._memory.written(keep)
 
     def _is_event(self, item: Observation) -> bool:
         signal = self._kind.signal(item.path)

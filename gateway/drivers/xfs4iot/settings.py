@@ -12,6 +12,9 @@ from runtime.settings import Section
 PUBLISHER_PORTS = tuple(range(5846, 5857))
 """Source: XFS4IoT specification, service publisher: the first free port of 80 or 443 and 5846 to 5856."""
 
+Component = Literal["cdm", "cim", "idc", "nfc", "pin", "prr", "prj", "prp", "scn", "bcr", "bio", "idr"]
+"""Components that are hardware modules."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -25,6 +28,12 @@ class Settings(Section):
     )
     tls: bool = Field(default=True, description="false: plain WebSocket, for tests and closed networks only")
     tls_ca: Path | None = Field(default=None, description="certificate authority file; none: the system's")
+    components: dict[Annotated[str, Field(min_length=1, max_length=128)], Component] = Field(
+        default={},
+        max_length=64,
+        description="service name → component, where the service's capabilities do not tell: a second card reader that "
+        "reads identity cards is idr",
+    )
     poll_s: float = Field(default=30.0, gt=0, le=60, description="seconds between two readings of Common.Status")
     storage_poll_s: float = Field(default=300.0, gt=0, le=900, description="seconds between two Storage.GetStorage")
     discovery_s: float = Field(default=300.0, gt=0, description="seconds between two searches for new services")

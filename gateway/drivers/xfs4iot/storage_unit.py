@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from gateway.drivers.xfs4iot.properties import Complaints, count, number, section, text, word
+from gateway.drivers.xfs4iot.properties import Complaints, by_name, count, number, section, text, word
+from gateway.drivers.xfs4iot.vocabulary import fold
 
 COUNTS_MOST: Final = 512
 """Counts kept of one unit; the richest real mix (8 note types × 5 qualities × 12 places) stays below."""
 
 _COUNT_DEPTH_MOST: Final = 3
 _TYPES: Final = ("cashOut", "cashIn", "reject", "cashOutRetract", "cashInRetract")
+MISSING: Final = "missing"
 RETRACT_OPERATIONS: Final = "retractOperations"
 
 
@@ -34,6 +36,8 @@ class Unit:
         currency: currency of a cash unit, empty where none.
         face_value: face value of its notes, ``None`` where mixed.
         low_threshold: notes under which it is low, ``None`` where sensors decide.
+        high_threshold: notes or cards over which it is high; for cards to hand out the number under which it is low.
+        max_retracts: retracts that fill it.
         replenishment: fill state.
         operation: what does not work, ``ok`` where all does, ``None`` where not told.
         accuracy: how far counts can be trusted.
@@ -54,6 +58,8 @@ class Unit:
     currency: str = ""
     face_value: float | None = None
     low_threshold: int | None = None
+    high_threshold: int | None = None
+    max_retracts: int | None = None
     replenishment: str | None = None
     operation: str | None = None
     accuracy: str | None = None
@@ -81,6 +87,26 @@ class Unit:
         )
 
 
+def fill_state(unit: Unit) -> str | None:
+    """Fill state as the unit tells it, else from its counts and thresholds; ``None`` where neither is known."""
+    if unit.replenishment is not None:
+        return unit.replenishment
+    is_stock = "dispense" in unit.types
+    inside = unit.card_count if unit.sort == "card" else unit.notes if unit.counts else None
+    if inside is None or unit.sort == "printer":
+        return None
+    if unit.capacity is not None and inside >= unit.capacity:
+        return "full"
+    if unit.max_retracts is not None and (unit.retract_operations or 0) >= unit.max_retracts:
+        return "full"
+    if inside == 0:
+        return "empty"
+    if unit.high_threshold is not None and not is_stock and inside > unit.high_threshold:
+        return "high"
+    low = unit.high_threshold if is_stock else unit.low_threshold
+    return "low" if low is not None and inside < low else "ok"
+
+
 def read_unit(before: Unit, raw: Mapping[str, Any], complaints: Complaints) -> Unit:
     """Take what ``raw`` says about a unit over what was known before (a bare ``Unit(key)`` for a whole reading)."""
     changes: dict[str, Any] = {}
@@ -103,9 +129,9 @@ def _read_cash(unit: Unit, cash: Mapping[str, Any], complaints: Complaints) -> d
     status = section(cash, "status", complaints)
     changes = _read_configuration(configuration, complaints) | _read_status(status, complaints)
     for owner in (configuration, section(cash, "capabilities", complaints)):
-        types = section(owner, "types", complaints)
+        types = by_name(section(owner, "types", complaints))
         if types:  # what it is used for, else what it could be used for
-            changes["types"] = frozenset(name for name in _TYPES if types.get(name) is True)
+            changes["types"] = frozenset(name for name in _TYPES if types.get(fold(name)) is True)
             break
     if status and unit.operation is None:
         changes.setdefault("operation", "ok")
@@ -128,8 +154,13 @@ def _read_configuration(configuration: Mapping[str, Any], complaints: Complaints
         changes["currency"] = text(configuration, "currency", 3)
     if "value" in configuration:
         changes["face_value"] = number(configuration, "value", complaints) or None
-    if "lowThreshold" in configuration:
-        changes["low_threshold"] = count(configuration, "lowThreshold", complaints) or None
+    for name, property_ in (
+        ("low_threshold", "lowThreshold"),
+        ("high_threshold", "highThreshold"),
+        ("max_retracts", "maxRetracts"),
+    ):
+        if property_ in configuration:
+            changes[name] = count(configuration, property_, complaints) or None
     return changes
 
 
@@ -164,9 +195,12 @@ def _flatten(path: str, owner: Mapping[str, Any], depth: int, complaints: Compla
 
 def _read_card(_unit: Unit, card: Mapping[str, Any], complaints: Complaints) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    type_ = text(section(card, "capabilities", complaints), "type", 32)
+    type_ = word(section(card, "capabilities", complaints), "type", complaints)
     if type_:
         changes["types"] = frozenset({type_})
+    configuration = section(card, "configuration", complaints)
+    if "threshold" in configuration:
+        changes["high_threshold"] = count(configuration, "threshold", complaints) or None
     status = section(card, "status", complaints)
     if "count" in status:
         changes["card_count"] = count(status, "count", complaints)

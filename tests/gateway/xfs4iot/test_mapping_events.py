@@ -7,13 +7,12 @@ import pytest
 
 from contracts.devices import ATM
 from contracts.errors import DeviceError
+from contracts.signals import DeviceKind
 from gateway.driver import Identity, Observation
 from gateway.drivers.xfs4iot.client import Connection
-from gateway.drivers.xfs4iot.counters import Counters
 from gateway.drivers.xfs4iot.envelope import Command, Message, parse_message
-from gateway.drivers.xfs4iot.link import Link
+from gateway.drivers.xfs4iot.machine import machine_of
 from gateway.drivers.xfs4iot.mapping_events import FIXED, READ
-from gateway.drivers.xfs4iot.report import Report
 from gateway.drivers.xfs4iot.service import Service
 from gateway.drivers.xfs4iot.settings import Settings
 from runtime.clock import ManualClock
@@ -36,21 +35,18 @@ class Answers(Connection):
 class Bench:
     """A service without a network: events go in, signals come out."""
 
-    def __init__(self, *interfaces: str, major: int = 3, **capabilities: Any) -> None:
+    def __init__(self, *interfaces: str, major: int = 3, kind: DeviceKind = ATM, **capabilities: Any) -> None:
         self.major = major
         self.clock = ManualClock(1_700_000_000_000)
         self.sink = Recorder()
-        counters = Counters(ATM)
-        self.report = Report(ATM, counters)
-        self.link = Link()
-        settings = Settings(host="atm", tls=False)
-        self.service = Service("S", settings, ATM, self.clock, counters, {}, self.link, self.report)
+        self.machine = machine_of(Settings(host="atm", tls=False), kind, self.clock)
+        self.service = Service("S", self.machine)
         self.answers: dict[str, dict[str, Any]] = {
             "Common.Capabilities": {"interfaces": [{"name": name} for name in interfaces], **capabilities}
         }
 
     async def start(self) -> "Bench":
-        await self.report.open(self.sink)
+        await self.machine.report.open(self.sink)
         await self.service.introduce(Answers(self.answers, self.major))
         return self
 
@@ -253,17 +249,8 @@ async def test_the_end_of_an_exchange_explains_counts_that_fell() -> None:
 
 async def test_a_second_service_of_a_component_is_not_mixed_with_the_first() -> None:
     bench = await Bench("CashDispenser").start()
-    bench.link.connected("S")
-    other = Service(
-        "T",
-        Settings(host="atm"),
-        ATM,
-        bench.clock,
-        Counters(ATM),
-        bench.service._claims,
-        bench.link,
-        bench.service._report,
-    )
+    bench.machine.link.connected("S")
+    other = Service("T", bench.machine)
     await other.introduce(Answers(bench.answers, 3))
     await other.handle(parse_message(event("Common.StatusChangedEvent", {"common": {"device": "offline"}}, 3)))
     assert bench.sink.last("cdm/device") is None

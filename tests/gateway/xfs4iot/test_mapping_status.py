@@ -1,16 +1,18 @@
 """Status and capabilities: words of three majors become the catalogue's signals."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from contracts.devices import ATM
-from contracts.signals import Sort
+from contracts.devices import ATM, SELF_SERVICE_TERMINAL
+from contracts.signals import DeviceKind, Sort
 from gateway.driver import Identity
 from gateway.drivers.xfs4iot import mapping_status
 from gateway.drivers.xfs4iot.mapping_status import StatusView
 from gateway.drivers.xfs4iot.profile import read_capabilities
 from gateway.drivers.xfs4iot.properties import Complaints
+from gateway.drivers.xfs4iot.vocabulary import fold, listed, words_of
 from tests.gateway.xfs4iot.examples import DISPENSER_CAPABILITIES, DISPENSER_STATUS, READER_CAPABILITIES, READER_STATUS
 
 
@@ -42,28 +44,83 @@ def test_the_status_of_a_dispenser_becomes_its_signals() -> None:
     }
 
 
+KINDS = (ATM, SELF_SERVICE_TERMINAL)
+
+
 def test_every_row_leads_to_a_state_signal_of_the_catalogue() -> None:
-    rows = [*mapping_status.ROWS, *mapping_status.POSITION_ROWS]
-    for row in rows:
-        for component in row.components & {"cdm", "cim", "idc", "pin", "prr", "prj"} or {""}:
+    for row in (*mapping_status.ROWS, *mapping_status.POSITION_ROWS):
+        for component in row.components or {""}:
             path = row.path.replace("{m}", component)
-            signal = ATM.signal(path)
+            signals = [signal for kind in KINDS if (signal := kind.signal(path)) is not None]
             if path != "prj/media":  # the catalogue has media of the receipt printer only
-                assert signal is not None, path
-                assert signal.sort is Sort.STATE, path
+                assert signals, path
+            assert all(signal.sort is Sort.STATE for signal in signals), path
 
 
-def test_every_state_of_a_watched_component_has_a_row() -> None:
-    paths = {row.path for row in (*mapping_status.ROWS, *mapping_status.POSITION_ROWS)}
-    paths |= {row.path for row, _ in mapping_status.NAMED_ROWS}
-    components = ("cdm", "cim", "idc", "nfc", "pin", "prr", "prj")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_state_of_a_watched_component_has_a_row(kind: DeviceKind) -> None:
+    rows = [*mapping_status.ROWS, *mapping_status.POSITION_ROWS, *(row for row, _ in mapping_status.NAMED_ROWS)]
     covered = {
-        path.replace("{m}", m).replace("{name}", n) for path in paths for m in components for n in ("upper", "room")
+        row.path.replace("{m}", component).replace("{name}", name)
+        for row in rows
+        for component in row.components or {""}
+        for name in ("upper", "room")
     }
-    for signal in ATM.signals:
+    by_others = {"link", "host", "ups", "prs"}  # other tests, and signals of the terminal's computer and A4 printer
+    for signal in kind.signals:
         from_storage = "{n}" in signal.path
-        if signal.sort is Sort.STATE and signal.component not in {"link", "host", "ups"} and not from_storage:
+        if signal.sort is Sort.STATE and signal.component not in by_others and not from_storage:
             assert signal.path.replace("{source}", "upper").replace("{view}", "room") in covered, signal.path
+
+
+def test_no_two_words_of_the_catalogue_differ_in_spelling_only() -> None:
+    words = words_of(*KINDS)
+    assert len({fold(word) for word in words}) == len(words)
+    assert all(listed(word) == word for word in words)
+
+
+@pytest.mark.parametrize("spell", [str.upper, str.lower, str.capitalize])
+def test_words_are_known_in_any_case(spell: Callable[[str], str]) -> None:
+    payload = {
+        "common": {"device": spell("hardwareError"), "exchange": spell("notSupported")},
+        "cashDispenser": {"positions": [{"position": spell("outDefault"), "shutter": spell("jammedOpen")}]},
+        "powerManagement": {"info": {"powerInStatus": spell("noPower"), "batteryStatus": spell("critical")}},
+    }
+    assert whole(payload, "cdm") == {
+        "cdm/device": "hardwareError",
+        "cdm/shutter": "jammedOpen",
+        "ups/source": "battery",
+        "ups/battery": "depleted",
+    }
+
+
+def test_the_modules_of_a_terminal_become_their_signals() -> None:
+    def seen(payload: dict[str, Any], *components: str) -> dict[str, str]:
+        complaints: Complaints = []
+        words = StatusView(SELF_SERVICE_TERMINAL).whole(payload, components, complaints)
+        assert complaints == []
+        return words
+
+    online = {"common": {"device": "online"}}
+    assert seen({**online, "printer": {"media": "present", "ink": "low", "paper": {"upper": "full"}}}, "prp") == {
+        "prp/device": "online",
+        "prp/media": "present",
+        "prp/ink": "low",
+    }
+    assert seen({**online, "printer": {"media": "jammed"}}, "scn") == {"scn/device": "online", "scn/media": "jammed"}
+    assert seen({**online, "barcodeReader": {"scanner": "inoperative"}}, "bcr") == {
+        "bcr/device": "online",
+        "bcr/scanner": "inoperative",
+    }
+    assert seen({**online, "biometric": {"subject": "notPresent"}}, "bio") == {
+        "bio/device": "online",
+        "bio/subject": "notPresent",
+    }
+    assert seen({**online, "cardReader": {"media": "latched", "chipModule": "ok"}}, "idr") == {
+        "idr/device": "online",
+        "idr/media": "latched",
+    }
+    assert seen({"printer": {"retractBins": [{"state": "full"}]}}, "prp") == {}
 
 
 def test_words_for_not_there_are_no_reading() -> None:
@@ -191,7 +248,14 @@ def test_versions_are_the_newest_that_both_know() -> None:
         ({"interfaces": [{"name": "Printer"}], "printer": {"type": {"receipt": True, "journal": True}}}, ("prr",)),
         ({"interfaces": [{"name": "Printer"}], "printer": {"type": {"receipt": False, "journal": True}}}, ("prj",)),
         ({"interfaces": [{"name": "Auxiliaries"}, {"name": "VendorMode"}, {"name": "Camera"}]}, ("aux", "vdm", "cam")),
-        ({"interfaces": [{"name": "BarcodeReader"}]}, ()),
+        ({"interfaces": [{"name": "BarcodeReader"}]}, ("bcr",)),
+        ({"interfaces": [{"name": "BIOMETRIC"}]}, ("bio",)),
+        ({"interfaces": [{"name": "Lights"}, {"name": "TextTerminal"}]}, ()),
+        ({"interfaces": [{"name": "Printer"}], "printer": {"type": {"passbook": True, "document": True}}}, ("prp",)),
+        ({"interfaces": [{"name": "Printer"}], "printer": {"type": {"Scanner": True, "document": True}}}, ("scn",)),
+        ({"interfaces": [{"name": "Printer"}], "printer": {"type": {"document": True}}}, ("prp",)),
+        ({"interfaces": [{"name": "Printer"}]}, ("prr",)),
+        ({"interfaces": [{"name": "CardReader"}], "cardReader": {"type": "Contactless"}}, ("nfc",)),
         ({"cashDispenser": {"type": "tellerBill"}}, ("cdm",)),
     ],
 )

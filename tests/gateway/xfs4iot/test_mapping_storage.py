@@ -25,7 +25,8 @@ def by_path(observations: Sequence[Observation]) -> dict[str, float | str]:
 
 def view_of(payload: dict[str, Any], component: str = "cdm") -> tuple[StorageView, Counters, dict[str, float | str]]:
     counters = Counters(ATM)
-    view = StorageView(ATM, counters)
+    view = StorageView("S", ATM, counters, PartNumbers())
+    view.watch_begins()
     complaints: list[str] = []
     seen = by_path(view.whole(payload, (component,), AT_MS, complaints))
     assert complaints == []
@@ -124,28 +125,28 @@ def cassette(key: str, index: int, serial: str = "", label: str = "") -> Unit:
 
 def test_parts_are_numbered_by_index_and_keep_their_number_when_slots_change() -> None:
     numbers = PartNumbers()
-    first = numbers.assign([cassette("unitB", 1, "S1"), cassette("unitA", 2, "S2")], ("cdm",))
+    first = numbers.assign("S", [cassette("unitB", 1, "S1"), cassette("unitA", 2, "S2")], ("cdm",))
     assert first.parts == {"unitB": "cdm/unit1", "unitA": "cdm/unit2"}
-    second = numbers.assign([cassette("unitB", 1, "S2"), cassette("unitA", 2, "S1")], ("cdm",))
+    second = numbers.assign("S", [cassette("unitB", 1, "S2"), cassette("unitA", 2, "S1")], ("cdm",))
     assert second.parts == {"unitB": "cdm/unit2", "unitA": "cdm/unit1"}
-    assert second.swapped == set()
+    assert second.new == set()
 
 
 def test_a_new_cassette_takes_the_number_of_the_one_that_left() -> None:
     numbers = PartNumbers()
-    numbers.assign([cassette("unit1", 1, "S1"), cassette("unit2", 2, "S2")], ("cdm",))
-    again = numbers.assign([cassette("unit1", 1, "S1"), cassette("unit2", 2, "S9")], ("cdm",))
+    numbers.assign("S", [cassette("unit1", 1, "S1"), cassette("unit2", 2, "S2")], ("cdm",))
+    again = numbers.assign("S", [cassette("unit1", 1, "S1"), cassette("unit2", 2, "S9")], ("cdm",))
     assert again.parts == {"unit1": "cdm/unit1", "unit2": "cdm/unit2"}
-    assert again.swapped == {"cdm/unit2"}
+    assert again.new == {"cdm/unit2"}
 
 
 def test_a_cassette_that_was_taken_out_keeps_its_number() -> None:
     numbers = PartNumbers()
-    numbers.assign([cassette("unit1", 1, "S1", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
-    out = numbers.assign([cassette("unit1", 1, "", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
+    numbers.assign("S", [cassette("unit1", 1, "S1", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
+    out = numbers.assign("S", [cassette("unit1", 1, "", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
     assert out.parts == {"unit1": "cdm/unit1", "unit2": "cdm/unit2"}
-    back = numbers.assign([cassette("unit1", 1, "S1", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
-    assert (back.parts, back.swapped) == ({"unit1": "cdm/unit1", "unit2": "cdm/unit2"}, set())
+    back = numbers.assign("S", [cassette("unit1", 1, "S1", "CAS1"), cassette("unit2", 2, "S2", "CAS2")], ("cdm",))
+    assert (back.parts, back.new) == ({"unit1": "cdm/unit1", "unit2": "cdm/unit2"}, set())
 
 
 @given(st.lists(st.lists(st.sampled_from(["S1", "S2", "S3", "S4", ""]), max_size=6), max_size=8))
@@ -153,7 +154,7 @@ def test_parts_never_collide_and_never_outnumber_the_slots(readings: list[list[s
     numbers = PartNumbers()
     for serials in readings:
         units = [cassette(f"unit{slot}", slot + 1, serial) for slot, serial in enumerate(serials)]
-        parts = numbers.assign(units, ("cdm",)).parts
+        parts = numbers.assign("S", units, ("cdm",)).parts
         assert len(set(parts.values())) == len(units)
         most = max((len(reading) for reading in readings), default=0)
         assert {int(path.removeprefix("cdm/unit")) for path in parts.values()} <= set(range(1, most + 1))
@@ -199,7 +200,7 @@ def test_the_counts_of_a_swapped_cassette_are_no_growth() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000), st.booleans()), min_size=1, max_size=20))
 def test_counters_never_fall_whatever_the_device_counts(steps: list[tuple[int, int, bool]]) -> None:
     counters = Counters(ATM)
-    view = StorageView(ATM, counters)
+    view = StorageView("S", ATM, counters, PartNumbers())
     last = 0
     for initial, presented, exchange in steps:
         if exchange:
@@ -236,7 +237,7 @@ def test_retracts_and_deposits_are_counted_where_they_belong() -> None:
         return {"storage": {"unit1": unit}}
 
     counters = Counters(ATM)
-    view = StorageView(ATM, counters)
+    view = StorageView("S", ATM, counters, PartNumbers())
     view.whole(storage(1, 100, 0), ("cdm", "cim"), AT_MS, [])
     seen = by_path(view.whole(storage(3, 140, 2), ("cdm", "cim"), AT_MS, []))
     assert seen["cdm/retract_operations"] == 2
