@@ -23,6 +23,7 @@ from aiohttp import (
 from yarl import URL
 
 from contracts.errors import DeviceError, DeviceMisbehaved, DeviceRefused, DeviceUnreachable
+from gateway.drivers.axis.history import MOST_HISTORY_BYTES
 from gateway.drivers.axis.live_sum import MOST_ANSWER_BYTES
 from gateway.drivers.axis.settings import Settings
 
@@ -33,6 +34,7 @@ _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _OK: Final = 200
+_SERVER_ERRORS_FROM: Final = 500
 
 _BASIC = re.compile(r"\bbasic\b", re.IGNORECASE)
 _DIGEST = re.compile(r"\bdigest\b", re.IGNORECASE)
@@ -48,6 +50,10 @@ class OversizedAnswer(DeviceMisbehaved):
 
 class HttpStatusError(DeviceUnreachable):
     """The sensor answers with an HTTP error: it is there, but it does not serve."""
+
+    def __init__(self, message: str, status: int) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class AxisClient:
             OversizedAnswer: the answer is far too long.
         """
         for path in (self._path,) if self._path is not None else PATHS:
-            answer = await self._get(path, query)
+            answer = await self._get(path, query, MOST_ANSWER_BYTES)
             if answer is not None:
                 self._path = path
                 return answer
@@ -112,7 +118,22 @@ class AxisClient:
             "the application runs"
         )
 
-    async def _get(self, path: str, query: str) -> Answer | None:
+    async def ask_history(self, query: str) -> Answer | None:
+        """Ask where :meth:`ask` was answered; ``None`` where this firmware has no such question.
+
+        Raises:
+            DeviceUnreachable: no connection, no answer in time, or an HTTP error.
+            DeviceRefused: this user may not ask it.
+            OversizedAnswer: the answer is far too long.
+        """
+        try:
+            return await self._get(self._path or PATHS[0], query, MOST_HISTORY_BYTES)
+        except HttpStatusError as error:
+            if error.status < _SERVER_ERRORS_FROM:
+                return None
+            raise
+
+    async def _get(self, path: str, query: str, most_bytes: int) -> Answer | None:
         """Ask at one place; ``None`` where it is not there."""
         url = URL(f"{self._root}{path}?{query}", encoded=True)
         began_s = time.monotonic()
@@ -124,8 +145,10 @@ class AxisClient:
                     f"{url} answers {response.status}; give the username and password of a user that may view the counter"
                 )
             if response.status != _OK:
-                raise HttpStatusError(f"{url} answers {response.status}, expected 200; look at the sensor's log")
-            body = await _read(response)
+                raise HttpStatusError(
+                    f"{url} answers {response.status}, expected 200; look at the sensor's log", response.status
+                )
+            body = await _read(response, most_bytes)
         return Answer(body, time.monotonic() - began_s)
 
     def _opened(self) -> ClientSession:
@@ -147,13 +170,13 @@ class AxisClient:
             ) from error
 
 
-async def _read(response: ClientResponse) -> bytes:
+async def _read(response: ClientResponse, most_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > MOST_ANSWER_BYTES:
+        if len(body) > most_bytes:
             raise OversizedAnswer(
-                f"{response.url}: answer of more than {MOST_ANSWER_BYTES} bytes; check that it is an Axis People Counter",
+                f"{response.url}: answer of more than {most_bytes} bytes; check that it is an Axis People Counter",
                 bytes(body[:MOST_ANSWER_BYTES]),
             )
     return bytes(body)

@@ -4,7 +4,7 @@ Source: Axis People Counter developer documentation.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -26,6 +26,10 @@ class LiveSum(BaseModel):
     timestamp: datetime
     in_today: int = Field(alias="in", ge=0, le=10_000_000)
     out_today: int = Field(alias="out", ge=0, le=10_000_000)
+
+    def inverted(self) -> Self:
+        """The same with in and out exchanged, for a sensor that is mounted the wrong way round."""
+        return self.model_copy(update={"in_today": self.out_today, "out_today": self.in_today})
 
     @field_validator("timestamp", mode="before")
     @classmethod

@@ -31,10 +31,20 @@ class _Kept(BaseModel):
     people_out: int = Field(ge=0)
     reboots: int = Field(ge=0)
     missing_intervals: int = Field(ge=0)
+    day_in: int | None = Field(default=None, ge=0)
+    day_out: int | None = Field(default=None, ge=0)
+    inverted: bool = False
 
 
-def write(totals: Totals, now_s: float, now_ms: int) -> str:
-    """Write totals; ``now_s`` on their steady clock, ``now_ms`` the same moment in milliseconds since 1970 UTC."""
+def write(totals: Totals, now_s: float, now_ms: int, *, inverted: bool = False) -> str:
+    """Write totals.
+
+    Args:
+        totals: what is known.
+        now_s: now, on their steady clock.
+        now_ms: the same moment in milliseconds since 1970 UTC.
+        inverted: whether in and out are the sensor's out and in.
+    """
     last = totals.last
     return _Kept(
         serial=last.serial,
@@ -47,11 +57,14 @@ def write(totals: Totals, now_s: float, now_ms: int) -> str:
         people_out=totals.people_out,
         reboots=totals.reboots,
         missing_intervals=totals.missing_intervals,
+        day_in=totals.day_in,
+        day_out=totals.day_out,
+        inverted=inverted,
     ).model_dump_json()
 
 
-def read(text: str, now_s: float, now_ms: int) -> Totals | None:
-    """Read totals back; ``None`` where they cannot be read."""
+def read(text: str, now_s: float, now_ms: int, *, inverted: bool = False) -> Totals | None:
+    """Read totals back; ``None`` where they cannot be read. Arguments as for :func:`write`, of now."""
     try:
         kept = _Kept.model_validate_json(text)
         last = LiveSum.model_validate(
@@ -64,8 +77,11 @@ def read(text: str, now_s: float, now_ms: int) -> Totals | None:
         )
     except ValidationError:
         return None
+    day_in = last.in_today if kept.day_in is None else kept.day_in
+    day_out = last.out_today if kept.day_out is None else kept.day_out
+    turned = kept.inverted != inverted  # the setting was changed: what is known of the sensor turns with it
     return Totals(
-        last=last,
+        last=last.inverted() if turned else last,
         received_s=now_s - max(0, now_ms - kept.received_at_ms) / 1000,
         change=Change.CONTINUED,
         people_in=kept.people_in,
@@ -73,4 +89,6 @@ def read(text: str, now_s: float, now_ms: int) -> Totals | None:
         reboots=kept.reboots,
         missing_intervals=kept.missing_intervals,
         counted_s=now_s - max(0, now_ms - kept.counted_at_ms) / 1000,
+        day_in=day_out if turned else day_in,
+        day_out=day_in if turned else day_out,
     )

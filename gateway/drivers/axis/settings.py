@@ -28,6 +28,11 @@ class Settings(Section):
         default="+08:00", description="the sensor's local time: an offset from UTC or a name such as Europe/Lisbon"
     )
 
+    invert: bool = Field(default=False, description="the sensor is mounted the wrong way round: its in is out")
+    history_days: int = Field(
+        default=7, ge=0, le=31, description="days caught up at most from the sensor's own history; 0: never ask for it"
+    )
+
     @model_validator(mode="after")
     def _user_has_password(self) -> Self:
         if (self.username is None) != (self.password is None):

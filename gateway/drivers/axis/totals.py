@@ -3,19 +3,16 @@
 A counter starts at 0 with the first answer seen: what was counted before is not known to have been reported or not.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from gateway.driver import Observation
+from gateway.drivers.axis import backfill
+from gateway.drivers.axis.backfill import Gap, Point
+from gateway.drivers.axis.history import History
 from gateway.drivers.axis.live_sum import LiveSum
-
-INTERVAL_S: Final = 900
-"""Length of a sensor's counting intervals.
-
-Source: Axis People Counter, export-json, default resolution 15m.
-"""
 
 _IMBALANCE_FROM_COUNTS: Final = 50
 _BEFORE_MIDNIGHT_S: Final = 2.0
@@ -42,8 +39,11 @@ class Totals:
         people_in: people in since the first answer.
         people_out: people out since the first answer.
         reboots: restarts seen.
-        missing_intervals: counting intervals that passed without an answer.
+        missing_intervals: counting intervals of which nobody knows what was counted in them.
         counted_s: when a total last grew, on the steady clock; when the first answer came, before that.
+        day_in: people in counted of the sensor's day so far, as its history has them; more than its total after a restart.
+        day_out: people out, likewise.
+        points: how the counters got here from the answer before, where that was long ago.
     """
 
     last: LiveSum
@@ -54,29 +54,73 @@ class Totals:
     reboots: int
     missing_intervals: int
     counted_s: float
+    day_in: int
+    day_out: int
+    points: tuple[Point, ...] = field(default=(), compare=False)
 
 
-def advance(totals: Totals | None, answer: LiveSum, received_s: float) -> Totals:
-    """Take the next answer."""
+def days_to_ask(totals: Totals | None, answer: LiveSum, received_s: float, most: int) -> tuple[date, ...]:
+    """The sensor's days whose history is needed to go on from ``totals`` to ``answer``; at most ``most`` past ones."""
+    if totals is None or most == 0:
+        return ()
+    gap, change = _gap(totals, answer, received_s), classify(totals.last, answer)
+    if not gap.follows or change is Change.SWAPPED:
+        return ()
+    if change is Change.NEW_DAY:
+        days = gap.days(most)
+        return days if gap.is_outage else days[:-1]
+    restarted = change is Change.RESTARTED and answer.timestamp.date() == totals.last.timestamp.date()
+    return gap.days(0) if gap.is_outage or restarted else ()
+
+
+def advance(totals: Totals | None, answer: LiveSum, received_s: float, history: History | None = None) -> Totals:
+    """Take the next answer.
+
+    Args:
+        totals: what was known before; ``None`` where nothing was.
+        answer: the answer.
+        received_s: when it came, on the steady clock.
+        history: of the days asked for, those the sensor has.
+    """
     if totals is None:
-        return Totals(answer, received_s, Change.FIRST, 0, 0, 0, 0, received_s)
+        return Totals(
+            answer, received_s, Change.FIRST, 0, 0, 0, 0, received_s, day_in=answer.in_today, day_out=answer.out_today
+        )
     change = classify(totals.last, answer)
     if change is Change.SWAPPED:
         # Nobody knows what either sensor counted in between; the new one starts from where it is.
-        return replace(totals, last=answer, received_s=received_s, change=change)
-    continues = change is Change.CONTINUED
-    more_in = answer.in_today - (totals.last.in_today if continues else 0)
-    more_out = answer.out_today - (totals.last.out_today if continues else 0)
+        return replace(
+            totals, last=answer, received_s=received_s, change=change, points=(),
+            day_in=answer.in_today, day_out=answer.out_today,
+        )  # fmt: skip
+    gap = _gap(totals, answer, received_s)
+    counted, today = (totals.day_in, totals.day_out), (answer.in_today, answer.out_today)
+    known = history or {}
+    goes_on = True
+    if change is Change.NEW_DAY:
+        growth, goes_on = backfill.new_day(gap, counted, today, known), False
+    elif change is Change.RESTARTED:
+        growth, goes_on = backfill.restarted(gap, counted, today, known)
+    else:
+        more = (today[0] - totals.last.in_today, today[1] - totals.last.out_today)
+        growth = backfill.same_day(gap, counted, more, known)
     return Totals(
         last=answer,
         received_s=received_s,
         change=change,
-        people_in=totals.people_in + more_in,
-        people_out=totals.people_out + more_out,
+        people_in=totals.people_in + growth.people_in,
+        people_out=totals.people_out + growth.people_out,
         reboots=totals.reboots + (change is Change.RESTARTED),
-        missing_intervals=totals.missing_intervals + _whole_intervals(totals.received_s, received_s),
-        counted_s=received_s if more_in or more_out else totals.counted_s,
+        missing_intervals=totals.missing_intervals + growth.missing_intervals,
+        counted_s=received_s if growth.people_in or growth.people_out else totals.counted_s,
+        day_in=counted[0] + growth.people_in if goes_on else today[0],
+        day_out=counted[1] + growth.people_out if goes_on else today[1],
+        points=growth.points,
     )
+
+
+def _gap(totals: Totals, answer: LiveSum, received_s: float) -> Gap:
+    return Gap(totals.last.timestamp, answer.timestamp, received_s - totals.received_s)
 
 
 def classify(last: LiveSum, answer: LiveSum) -> Change:
@@ -94,25 +138,19 @@ def classify(last: LiveSum, answer: LiveSum) -> Change:
     return Change.CONTINUED
 
 
-def _whole_intervals(from_s: float, to_s: float) -> int:
-    """Counting intervals that certainly began and ended between two answers, wherever the intervals begin."""
-    return max(0, int((to_s - from_s) // INTERVAL_S) - 1)
-
-
 def observe(totals: Totals, now_s: float) -> list[Observation]:
     """Observations that follow from the totals; ``now_s`` on the steady clock."""
-    today = totals.last
     observations = [
         Observation("total/in", totals.people_in),
         Observation("total/out", totals.people_out),
-        Observation("total/occupancy", max(0, today.in_today - today.out_today)),
+        Observation("total/occupancy", max(0, totals.day_in - totals.day_out)),
         Observation("sensor/reboots", totals.reboots),
         Observation("sensor/missing_intervals", totals.missing_intervals),
         Observation("sensor/last_count_age", round(now_s - totals.counted_s, 3)),
     ]
-    if today.in_today + today.out_today >= _IMBALANCE_FROM_COUNTS:
-        more = max(today.in_today, today.out_today)
-        observations.append(Observation("sensor/imbalance", round(abs(today.in_today - today.out_today) / more, 4)))
+    if totals.day_in + totals.day_out >= _IMBALANCE_FROM_COUNTS:
+        more = max(totals.day_in, totals.day_out)
+        observations.append(Observation("sensor/imbalance", round(abs(totals.day_in - totals.day_out) / more, 4)))
     return observations
 
 

@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 
 from contracts.errors import DeviceMisbehaved
 from gateway.drivers.axis import memory
+from gateway.drivers.axis.history import INTERVAL
 from gateway.drivers.axis.live_sum import LiveSum, parse_live_sum
 from gateway.drivers.axis.settings import Settings
-from gateway.drivers.axis.totals import INTERVAL_S, Change, Totals, advance, observe, wait_to_next_s
+from gateway.drivers.axis.totals import Change, Totals, advance, observe, wait_to_next_s
 
+INTERVAL_S = INTERVAL.total_seconds()
 NOON = datetime(2026, 11, 22, 12, 0, 0)  # noqa: DTZ001
 
 
