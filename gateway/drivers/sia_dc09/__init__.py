@@ -5,10 +5,10 @@ from contracts.errors import ConfigurationError
 from contracts.signals import DeviceKind
 from gateway.driver import Driver
 from gateway.drivers.sia_dc09.driver import Dc09Driver
-from gateway.drivers.sia_dc09.settings import Settings
+from gateway.drivers.sia_dc09.settings import Settings, check_together
 from runtime.clock import Clock
 
-__all__ = ["Settings", "create"]
+__all__ = ["Settings", "check_together", "create"]
 
 
 def create(settings: Settings, kind: DeviceKind, clock: Clock) -> Driver:

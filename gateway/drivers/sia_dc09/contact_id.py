@@ -7,13 +7,17 @@ Source: ANSI/SIA DC-05 (Contact ID); codes for branches merged from panel manual
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, TypeAlias
 
 from contracts.errors import DeviceMisbehaved
 
 _EVENT = re.compile(r"(?:#[0-9A-Fa-f]{3,16})?\|([136])([0-9A-F]{3}) ?([0-9]{2}) ?([0-9]{3})")
+
+MOST_AREA: Final = 99
+MOST_NUMBER: Final = 999
+"""Two and three digits are all there is; so what is known of a panel is bounded."""
 
 
 class Qualifier(IntEnum):
@@ -33,15 +37,17 @@ class ContactEvent:
         code: three digits.
         area: partition, 0 for the whole panel.
         number: zone or, for codes about people, user; 0 for the panel itself.
+        wording: what the panel said where it did not say it in Contact ID.
     """
 
     qualifier: Qualifier
     code: str
     area: int
     number: int
+    wording: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return f"{self.qualifier}{self.code} {self.area:02d} {self.number:03d}"
+        return self.wording or f"{self.qualifier}{self.code} {self.area:02d} {self.number:03d}"
 
 
 def parse_event(data: str) -> ContactEvent:
@@ -171,8 +177,19 @@ _ROWS: Final[tuple[tuple[str, Effect], ...]] = (
     ("453", Deviates("failToOpen", "failToOpen")),
     ("454", Deviates("failToClose", "failToClose")),
     ("455", Deviates("autoArmFailed", "autoArmFailed")),
-    ("457", Deviates("exitError", "exitError")),
+    ("374 457", Deviates("exitError", "exitError")),
 )
+
+_WITHOUT_SIGNAL: Final = (
+    "102 116 119 126 129 141 142 149 152 153 155 156 157 161 163 200 201 202 203 204 205 206 305 313 314 315 316 "
+    "323 324 325 326 327 331 332 334 335 336 339 343 357 370 371 372 375 376 377 378 385 386 387 388 389 390 391 "
+    "392 393 411 412 413 414 415 422 423 424 425 426 427 429 430 431 432 450 456 458 459 462 463 464 465 466 501 "
+    "520 521 522 530 531 532 575 576 577 603 605 606 609 611 612 613 614 615 616 621 622 623 624 625 626 629 630 "
+    "631 632 641 642 651 652 653 654"
+)
+"""Codes that Contact ID has and that stand for no signal of a panel in a branch."""
+
+_EVENT_ONLY: Final = frozenset(_WITHOUT_SIGNAL.split())
 
 
 def _by_code() -> dict[str, tuple[Effect, ...]]:
@@ -185,6 +202,12 @@ def _by_code() -> dict[str, tuple[Effect, ...]]:
 
 EFFECTS: Final = _by_code()
 """What each code does; a code may do several things."""
+
+
+def is_known(code: str) -> bool:
+    """Whether Contact ID has the code."""
+    return code in EFFECTS or code in _EVENT_ONLY
+
 
 WORD_ORDER: Final[dict[str, tuple[str, ...]]] = {
     _ALARM: (

@@ -17,13 +17,13 @@ class SkewEstimate:
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque(maxlen=_MOST_SAMPLES)
 
-    def add(self, panel_ms: int, gateway_ms: int, now_s: float) -> float:
-        """Take one message's time; ``now_s`` is on a steady clock.
-
-        Returns:
-            Skew in seconds, positive where the panel is ahead.
-        """
+    def add(self, panel_ms: int, gateway_ms: int, now_s: float) -> None:
+        """Take one message's time; ``now_s`` is on a steady clock."""
         self._samples.append((now_s, (panel_ms - gateway_ms) / 1000))
         while self._samples[0][0] < now_s - _WINDOW_S:
             self._samples.popleft()
-        return max(skew_s for _, skew_s in self._samples)
+
+    @property
+    def estimate_s(self) -> float | None:
+        """Skew in seconds, positive where the panel is ahead; ``None`` where no message had a time."""
+        return max((skew_s for _, skew_s in self._samples), default=None)

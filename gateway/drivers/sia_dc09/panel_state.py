@@ -4,7 +4,7 @@ State signals follow from the **set** of conditions that hold, not from the last
 changes nothing, and a zone with two alarms is restored when both are.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -77,6 +77,16 @@ class Step:
 def initial_state(areas: Collection[int]) -> PanelState:
     """State of a panel of which only its areas are known."""
     return PanelState(areas=frozenset(areas))
+
+
+def apply_all(state: PanelState, events: Iterable[ContactEvent]) -> Step:
+    """Take the events of one message in their order."""
+    observations: list[Observation] = []
+    for event in events:
+        step = apply(state, event)
+        state = step.state
+        observations.extend(step.observations)
+    return Step(state, tuple(observations))
 
 
 def apply(state: PanelState, event: ContactEvent) -> Step:

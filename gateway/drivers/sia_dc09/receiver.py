@@ -6,27 +6,31 @@ reply, or after it and the reply was lost.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from contracts.errors import DependencyUnavailable, DeviceMisbehaved
 from gateway.driver import Observation, Sink
-from gateway.drivers.sia_dc09 import memory, panel_state
-from gateway.drivers.sia_dc09.contact_id import ContactEvent, parse_event
+from gateway.drivers.sia_dc09 import memory, panel_state, reply
+from gateway.drivers.sia_dc09.contact_id import ContactEvent
 from gateway.drivers.sia_dc09.duplicates import RecentMessages, key_of
-from gateway.drivers.sia_dc09.frame import Frame, FrameError, Junk, ack, duh, parse_frame
+from gateway.drivers.sia_dc09.extended_data import occurred_at_ms
+from gateway.drivers.sia_dc09.frame import Frame
+from gateway.drivers.sia_dc09.gate import AHEAD_S, BEHIND_S, Flaw, Gate, TurnedAway
+from gateway.drivers.sia_dc09.link_watch import LinkWatch
+from gateway.drivers.sia_dc09.message import FORMATS, Message, read_message
 from gateway.drivers.sia_dc09.panel_clock import SkewEstimate
 from gateway.drivers.sia_dc09.settings import Settings
+from gateway.drivers.sia_dc09.stream import Junk
 from runtime.clock import Clock
 from runtime.logs import get_logger
 
 _log = get_logger(__name__)
 
-_MISSED_INTERVALS = 3
-_JUST_AFTER_S = 0.005
+_MINUTE_S: Final = 60.0
 
 
 class Outcome(StrEnum):
@@ -36,11 +40,27 @@ class Outcome(StrEnum):
     SUPERVISION = "supervision"
     DUPLICATE = "duplicate"
     NOT_COMMITTED = "not_committed"
-    UNREADABLE = "unreadable"
-    UNKNOWN_ACCOUNT = "unknown_account"
-    ENCRYPTED = "encrypted"
+    NOT_ASKED = "not_asked"  # more waited for their turn than may wait, or too long
+    UNREADABLE = Flaw.UNREADABLE.value
+    UNKNOWN_ACCOUNT = Flaw.UNKNOWN_ACCOUNT.value
+    NOT_DECIPHERED = Flaw.NOT_DECIPHERED.value
+    PLAIN_TEXT = Flaw.PLAIN_TEXT.value
+    OUT_OF_TIME = "out_of_time"
     UNSUPPORTED = "unsupported"
     NO_EVENT = "no_event"
+    UNKNOWN_CODE = "unknown_code"
+
+
+_GOOD: Final = frozenset(
+    {
+        Outcome.TAKEN,
+        Outcome.SUPERVISION,
+        Outcome.DUPLICATE,
+        Outcome.NOT_COMMITTED,
+        Outcome.NOT_ASKED,
+        Outcome.OUT_OF_TIME,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +73,7 @@ class Answer:
     @property
     def is_good(self) -> bool:
         """Whether the frame was one this panel may send."""
-        return self.outcome in {Outcome.TAKEN, Outcome.SUPERVISION, Outcome.DUPLICATE, Outcome.NOT_COMMITTED}
+        return self.outcome in _GOOD
 
 
 class Receiver:
@@ -61,27 +81,26 @@ class Receiver:
 
     Args:
         settings: which panel.
-        clock: wall clock, for the panel clock's skew.
+        clock: wall clock, for the panel clock's skew and the time in replies.
         steady_s: clock for ages and windows; a jump of the wall clock must not make a panel look silent.
     """
 
     def __init__(self, settings: Settings, clock: Clock, steady_s: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._account = settings.account.upper()
+        self._gate = Gate(settings, clock)
         self._clock = clock
         self._steady_s = steady_s
         self._born_s = steady_s()
         self._state = panel_state.initial_state(settings.areas)
         self._recent = RecentMessages()
         self._skew = SkewEstimate()
+        self._link = LinkWatch(settings.line_fail_s)
         self._events = 0
         self._duplicates = 0
         self._protocol_errors = 0
-        self._reconnects = 0
-        self._heard_s: float | None = None
-        self._waiting_since_s: float | None = None
-        self._was_down = False
         self._foreign_zones: set[int] = set()
+        self._warned_s: dict[Flaw, float] = {}
         self._to_tell: tuple[Observation, ...] = ()
         # One frame at a time: the sink takes one call at a time, and a repetition on a second connection must find the
         # first one finished. No timeout: to give up in the middle of a commit would forget that it happened.
@@ -107,9 +126,7 @@ class Receiver:
             self._recent = RecentMessages(past.messages.items())
             self._to_tell = tuple(past.observations())
             self._events = past.counts.get("events", 0)
-            reconnects = past.counts.get("reconnects", 0)
-            self._was_down = self._was_down and reconnects == self._reconnects
-            self._reconnects = reconnects
+            self._link.recall(past.counts.get("reconnects", 0))
             # These two are also counted without a commit.
             self._duplicates = max(self._duplicates, past.counts.get("duplicates", 0))
             self._protocol_errors = max(self._protocol_errors, past.counts.get("protocol_errors", 0))
@@ -122,6 +139,8 @@ class Receiver:
         own = {"duplicates": self._duplicates, "protocol_errors": self._protocol_errors}
         return memory.standing(self._account, now_s, {**own, **counts})
 
+    # -- one frame ---------------------------------------------------------------------------------------------------
+
     async def take(self, raw: bytes, sink: Sink) -> Answer:
         """Take what stood between LF and CR.
 
@@ -129,39 +148,50 @@ class Receiver:
             The reply exists only after the sink has committed what the frame said.
         """
         async with self._turn:
-            try:
-                frame = parse_frame(raw)
-            except FrameError as error:
-                return self._refuse(raw, sink, error, Outcome.UNREADABLE)
-            if frame.account != self._account:
-                return self._refuse(
-                    raw, sink,
-                    DeviceMisbehaved(
-                        f"DC-09 message of account {frame.account}, expected {self._account}; correct the account in the "
-                        "panel or in the settings"
-                    ),
-                    Outcome.UNKNOWN_ACCOUNT,
-                )  # fmt: skip
-            if frame.encrypted:
-                return self._refuse(
-                    raw, sink,
-                    DeviceMisbehaved(
-                        f"DC-09 message {frame.sequence} of account {frame.account} is encrypted, expected plain text; "
-                        "switch encryption off in the panel"
-                    ),
-                    Outcome.ENCRYPTED,
-                )  # fmt: skip
+            frame = self._gate.admit(raw)
+            if isinstance(frame, TurnedAway):
+                self._warn_of_stranger(frame)
+                return self._refuse(raw, sink, frame.error, Outcome(frame.flaw.value), frame.reply)
+            if frame.sent_at is not None:
+                self._skew.add(round(frame.sent_at.timestamp() * 1000), self._clock.now_ms(), self._now_s())
+            if not self._gate.is_in_time(frame):
+                return await self._take_late(raw, frame, sink)
             return await self._take_frame(raw, frame, sink)
+
+    async def _take_late(self, raw: bytes, frame: Frame, sink: Sink) -> Answer:
+        """Take an encrypted message whose time is out of its window: anybody can have recorded it, so it proves no life.
+
+        One that was taken before is acknowledged all the same: its reply may have been lost, and with a new time it would
+        count twice.
+        """
+        if self._recent.has(frame, self._now_s()):
+            self._duplicates += 1
+            return Answer(Outcome.DUPLICATE, self._ack(frame))
+        answer = self._refuse(
+            raw, sink,
+            DeviceMisbehaved(
+                f"encrypted DC-09 message {frame.sequence} of account {frame.account} says {frame.timestamp}, expected at "
+                f"most {BEHIND_S} s behind and {AHEAD_S} s ahead of the gateway; the panel was told the time, and if it does "
+                "not take it set its clock to UTC"
+            ),
+            Outcome.OUT_OF_TIME, reply.nak(self._clock.now_ms()),
+        )  # fmt: skip
+        if self._skew.estimate_s is not None:
+            try:
+                await sink.observe([Observation("clock/skew", self._skew.estimate_s)])
+            except DependencyUnavailable as error:
+                _log.warning("clock skew not taken", account=self._account, error=str(error))
+        return answer
 
     async def _take_frame(self, raw: bytes, frame: Frame, sink: Sink) -> Answer:
         if frame.token == "NULL":  # noqa: S105  (a message kind, no secret)
             return await self._commit(frame, sink, Outcome.SUPERVISION, [], {})
-        if frame.token != "ADM-CID":  # noqa: S105
-            error = DeviceMisbehaved(
-                f"DC-09 message {frame.sequence} of account {frame.account} is {frame.token}, expected ADM-CID or NULL; "
-                "set the panel's reporting format to Contact ID"
+        if frame.token not in FORMATS:
+            why = (
+                f"DC-09 message {frame.sequence} of account {frame.account} is {frame.token}, expected "
+                f"{', '.join(sorted(FORMATS))} or NULL; set the panel's reporting format to Contact ID or SIA"
             )
-            return self._refuse(raw, sink, error, Outcome.UNSUPPORTED, duh(frame))
+            return self._refuse(raw, sink, DeviceMisbehaved(why), Outcome.UNSUPPORTED, reply.duh(frame))
         now_s = self._now_s()
         taken = memory.message_taken(key_of(frame), now_s, self._recent.surplus(frame, now_s))
         if self._recent.has(frame, now_s):
@@ -172,16 +202,29 @@ class Receiver:
                 self._recent.remember(frame, now_s)
             return answer
         try:
-            event = parse_event(frame.data)
+            message = read_message(frame)
         except DeviceMisbehaved as error:
-            return self._refuse(raw, sink, error, Outcome.NO_EVENT, duh(frame))
-        self._warn_of_foreign_zone(event)
-        step = panel_state.apply(self._state, event)
+            return self._refuse(raw, sink, error, Outcome.NO_EVENT, reply.duh(frame))
+        if message.unknown and self._settings.unknown_code == "duh":
+            why = (
+                f"DC-09 message {frame.sequence} of account {frame.account} has the unknown code "
+                f"{', '.join(message.unknown)}; set unknown_code to ack to keep such events"
+            )
+            return self._refuse(raw, sink, DeviceMisbehaved(why), Outcome.UNKNOWN_CODE, reply.duh(frame))
+        return await self._take_message(frame, message, taken, sink)
+
+    async def _take_message(self, frame: Frame, message: Message, taken: memory.Changes, sink: Sink) -> Answer:
+        for event in message.events:
+            self._warn_of_foreign_zone(event)
+        now_s = self._now_s()
+        step = panel_state.apply_all(self._state, message.events)
         changed = memory.state_changed(self._state, step.state, step.observations)
+        occurred_ms = occurred_at_ms(frame.extra, self._clock.now_ms(), self._skew.estimate_s)
         answer = await self._commit(
             frame, sink, Outcome.TAKEN,
             [
-                Observation("panel/event", f"{frame.token} {event}{' ' if frame.extra else ''}{frame.extra}"),
+                # What follows from it is so now; only the event itself is of the past.
+                Observation("panel/event", message.text, occurred_ms),
                 Observation("panel/events", self._events + 1),
                 *step.observations,
             ],
@@ -202,7 +245,7 @@ class Receiver:
         keep: Mapping[str, str | None],
     ) -> Answer:
         now_s = self._now_s()
-        reconnects = self._reconnects + self._was_down
+        reconnects = self._link.reconnects_if_heard
         news = {seen.path for seen in observations}
         observed = [
             *(known for known in self._to_tell if known.path not in news),
@@ -212,9 +255,8 @@ class Receiver:
             Observation("link/reconnects", reconnects),
             Observation("link/protocol_errors", self._protocol_errors),
         ]
-        if frame.sent_at is not None:
-            skew_s = self._skew.add(round(frame.sent_at.timestamp() * 1000), self._clock.now_ms(), now_s)
-            observed.append(Observation("clock/skew", skew_s))
+        if frame.sent_at is not None and self._skew.estimate_s is not None:
+            observed.append(Observation("clock/skew", self._skew.estimate_s))
         try:
             await sink.observe(observed, {**keep, **self._standing(now_s, reconnects=reconnects)})
         except DependencyUnavailable as error:
@@ -223,21 +265,31 @@ class Receiver:
                 account=self._account, sequence=frame.sequence, error=str(error),
             )  # fmt: skip
             return Answer(Outcome.NOT_COMMITTED)
-        self._heard_s = now_s
-        self._reconnects = reconnects
-        self._was_down = False
+        self._link.heard(now_s)
         self._to_tell = ()
-        return Answer(outcome, ack(frame))
+        return Answer(outcome, self._ack(frame))
 
-    def _refuse(self, raw: bytes, sink: Sink, error: DeviceMisbehaved, outcome: Outcome, reply: bytes = b"") -> Answer:
+    def _ack(self, frame: Frame) -> bytes:
+        return reply.ack(frame, self._clock.now_ms(), self._gate.cipher)
+
+    def _refuse(self, raw: bytes, sink: Sink, error: DeviceMisbehaved, outcome: Outcome, answer: bytes = b"") -> Answer:
         self._protocol_errors += 1
         sink.refuse(raw, error)
-        return Answer(outcome, reply)
+        return Answer(outcome, answer)
 
     def refuse_junk(self, junk: Junk, sink: Sink) -> None:
         """Count bytes that are no frame, and keep a sample of them."""
         self._protocol_errors += 1
         sink.refuse(junk.sample, DeviceMisbehaved(f"DC-09 stream of account {self._account}: {junk.why}"))
+
+    def _warn_of_stranger(self, turned_away: TurnedAway) -> None:
+        """Put what may be somebody who plays the panel into the log, at most once a minute for each reason."""
+        now_s = self._now_s()
+        if turned_away.is_security_relevant and now_s - self._warned_s.get(turned_away.flaw, -_MINUTE_S) >= _MINUTE_S:
+            self._warned_s[turned_away.flaw] = now_s
+            _log.warning(
+                "message not let in", account=self._account, flaw=turned_away.flaw, reason=str(turned_away.error)
+            )
 
     def _warn_of_foreign_zone(self, event: ContactEvent) -> None:
         zones = self._settings.zones
@@ -248,6 +300,8 @@ class Receiver:
                 listed=len(zones),
             )  # fmt: skip
 
+    # -- the passing of time -----------------------------------------------------------------------------------------
+
     async def report_link(self, sink: Sink) -> None:
         """Report how long the panel has been silent, and whether the link counts as down; to be called now and then.
 
@@ -256,30 +310,20 @@ class Receiver:
         """
         async with self._turn:
             now_s = self._now_s()
-            if self._waiting_since_s is None:
-                self._waiting_since_s = now_s
-            heard_s = self._heard_s
-            age_s = now_s - (self._waiting_since_s if heard_s is None else heard_s)
-            is_down = age_s > self._settings.supervision_s * _MISSED_INTERVALS
-            word = "down" if is_down else "unknown" if heard_s is None else "up"
+            state = self._link.state(now_s)
             await sink.observe(
                 [
-                    Observation("link/state", word),
-                    Observation("link/supervision_age", round(age_s, 3)),
-                    Observation("link/reconnects", self._reconnects),
+                    Observation("link/state", state),
+                    Observation("link/supervision_age", round(self._link.age_s(now_s), 3)),
+                    Observation("link/reconnects", self._link.reconnects),
                     Observation("link/protocol_errors", self._protocol_errors),
                     Observation("link/duplicates", self._duplicates),
                     Observation("panel/events", self._events),
                 ],
                 self._standing(now_s),
             )
-            # A panel that was never heard does not come back, it comes for the first time.
-            self._was_down = is_down and heard_s is not None
+            self._link.told(state)
 
     def seconds_to_verdict(self) -> float:
         """Seconds until the link would count as down; infinite where it already does."""
-        since_s = self._heard_s if self._heard_s is not None else self._waiting_since_s
-        if since_s is None:
-            return math.inf
-        left_s = since_s + self._settings.supervision_s * _MISSED_INTERVALS - self._now_s()
-        return left_s + _JUST_AFTER_S if left_s + _JUST_AFTER_S > 0 else math.inf
+        return self._link.seconds_to_verdict(self._now_s())

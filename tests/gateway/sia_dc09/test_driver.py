@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -10,8 +11,8 @@ from contracts.devices import ALARM_PANEL, ATM
 from contracts.errors import ConfigurationError, DeviceUnreachable
 from gateway.driver import Observation
 from gateway.drivers.sia_dc09 import Settings, create
-from gateway.drivers.sia_dc09.driver import MOST_CONNECTIONS
 from gateway.drivers.sia_dc09.frame import seal
+from gateway.drivers.sia_dc09.listening_post import MOST_CONNECTIONS
 from runtime.clock import SystemClock
 from tests.conftest import free_port
 from tests.gateway.sia_dc09.recording_sink import RecordingSink
@@ -189,10 +190,12 @@ async def test_a_new_connection_replaces_the_oldest() -> None:
 
 
 async def test_a_port_in_use_says_what_to_do() -> None:
-    async with running(RecordingSink(ALARM_PANEL)) as port:
-        other = create(Settings(listen_port=port, account="1234"), ALARM_PANEL, SystemClock())
+    taken = socket.create_server(("127.0.0.1", 0))
+    with taken:
+        port = taken.getsockname()[1]
+        driver = create(Settings(listen_port=port, account="1234"), ALARM_PANEL, SystemClock())
         with pytest.raises(DeviceUnreachable, match="free the port or change listen_host or listen_port"):
-            await other.run(RecordingSink(ALARM_PANEL))
+            await driver.run(RecordingSink(ALARM_PANEL))
 
 
 async def test_the_driver_can_run_again_and_remembers() -> None:

@@ -4,19 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.drivers.sia_dc09.frame import (
-    MAX_FRAME_BYTES,
-    Frame,
-    FrameError,
-    FrameFault,
-    Junk,
-    StreamSplitter,
-    ack,
-    crc16,
-    duh,
-    parse_frame,
-    seal,
-)
+from gateway.drivers.sia_dc09 import reply
+from gateway.drivers.sia_dc09.frame import Frame, FrameError, FrameFault, account_of, crc16, parse_frame, seal
 
 BURGLARY = b'\n70B80027"ADM-CID"0007L0#1234[#1234|1130 01 015]\r'
 BURGLARY_DATED = b'\n103C003D"ADM-CID"0007R1L0#1234[#1234|1130 01 015]_09:15:18,11-22-2026\r'
@@ -27,6 +16,7 @@ ENCRYPTED = (
     b"51B77288904451899AB63FBE4371C2BE\r"
 )
 AT = datetime(2026, 11, 22, 9, 15, 18, tzinfo=UTC)
+NOW_MS = round(AT.timestamp() * 1000)
 
 GOOD_FRAMES = [BURGLARY, BURGLARY_DATED, SIA_DATED, NULL, ENCRYPTED]
 
@@ -35,8 +25,8 @@ def bare(frame: bytes) -> bytes:
     return frame[1:-1]
 
 
-def frames_of(found: list[bytes | Junk]) -> list[bytes]:
-    return [piece for piece in found if isinstance(piece, bytes)]
+def ack(frame: bytes) -> bytes:
+    return reply.ack(parse_frame(bare(frame)), NOW_MS, None)
 
 
 def test_crc_gives_the_check_value_of_crc_16_arc() -> None:
@@ -83,14 +73,14 @@ def test_a_senseless_time_does_not_hide_the_alarm() -> None:
 
 
 def test_replies_equal_the_vectors() -> None:
-    assert ack(parse_frame(bare(BURGLARY))) == b'\n04210012"ACK"0007L0#1234[]\r'
-    assert ack(parse_frame(bare(BURGLARY_DATED))) == b'\n16BE0014"ACK"0007R1L0#1234[]\r'
-    assert duh(parse_frame(bare(BURGLARY))) == b'\n3AFF0012"DUH"0007L0#1234[]\r'
+    assert ack(BURGLARY) == b'\n04210012"ACK"0007L0#1234[]\r'
+    assert ack(BURGLARY_DATED) == b'\n16BE0014"ACK"0007R1L0#1234[]\r'
+    assert reply.duh(parse_frame(bare(BURGLARY))) == b'\n3AFF0012"DUH"0007L0#1234[]\r'
+    assert reply.nak(NOW_MS) == b'\n02A20025"NAK"0000R0L0A0[]_09:15:18,11-22-2026\r'
 
 
 def test_a_reply_has_a_line_even_where_the_panel_left_it_out() -> None:
-    frame = parse_frame(bare(seal(b'"ADM-CID"0001#1234[#1234|1130 01 015]')))
-    assert b'"ACK"0001L0#1234[]' in ack(frame)
+    assert b'"ACK"0001L0#1234[]' in ack(seal(b'"ADM-CID"0001#1234[#1234|1130 01 015]'))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +120,7 @@ def test_random_bytes_in_a_sound_envelope_are_read_or_refused_and_nothing_else(b
         with pytest.raises(FrameError, match="shape"):
             parse_frame(raw)
     else:
-        assert parse_frame(bare(ack(frame))).sequence == frame.sequence
+        assert parse_frame(bare(reply.ack(frame, NOW_MS, None))).sequence == frame.sequence
 
 
 @given(st.sampled_from(GOOD_FRAMES), st.data())
@@ -142,62 +132,23 @@ def test_one_flipped_bit_is_always_found(frame: bytes, data: st.DataObject) -> N
         parse_frame(bytes(raw))
 
 
-def test_several_frames_in_one_read_are_all_found() -> None:
-    assert StreamSplitter().feed(b"".join(GOOD_FRAMES)) == [bare(frame) for frame in GOOD_FRAMES]
+def test_hexadecimal_digits_in_small_letters_are_understood() -> None:
+    body = b'"SIA-DCS"000aRabLcd#abcd[#abcd|Nri1/BA015]'
+    raw = b"%04x%04x%b" % (crc16(body), len(body), body)
+    frame = parse_frame(raw)
+    assert (frame.sequence, frame.receiver, frame.line, frame.account) == ("000a", "ab", "cd", "ABCD")
 
 
-@given(st.lists(st.sampled_from(GOOD_FRAMES), max_size=8), st.data())
-def test_however_a_stream_is_cut_the_same_frames_are_found(frames: list[bytes], data: st.DataObject) -> None:
-    stream = b"".join(frames)
-    splitter = StreamSplitter()
-    found: list[bytes | Junk] = []
-    while stream:
-        size = data.draw(st.integers(1, len(stream)))
-        found.extend(splitter.feed(stream[:size]))
-        stream = stream[size:]
-    assert found == [bare(frame) for frame in frames]
-    assert splitter.end() is None
+def test_names_in_the_old_encoding_of_china_are_read() -> None:
+    body = '"SIA-DCS"0001L0#1234[#1234|Nri1/BA015^金库^]'.encode("gb18030")
+    assert parse_frame(bare(seal(body))).data == "#1234|Nri1/BA015^金库^"
 
 
-@given(st.lists(st.binary(max_size=3000), max_size=6))
-def test_memory_stays_bounded_and_a_good_frame_after_noise_is_found(noise: list[bytes]) -> None:
-    splitter = StreamSplitter()
-    for chunk in noise:
-        splitter.feed(chunk)
-        assert len(splitter._partial) <= MAX_FRAME_BYTES
-    assert frames_of(splitter.feed(BURGLARY))[-1] == bare(BURGLARY)
+@given(st.sampled_from(GOOD_FRAMES))
+def test_the_account_is_found_before_the_frame_is_checked(frame: bytes) -> None:
+    assert account_of(bare(frame)) == parse_frame(bare(frame)).account
 
 
-def test_bytes_before_a_frame_are_skipped_and_told_once() -> None:
-    splitter = StreamSplitter()
-    found = splitter.feed(b"\x16\x03\x01") + splitter.feed(b"more") + splitter.feed(b"!" + NULL)
-    assert found == [Junk(b"\x16\x03\x01", "bytes outside a frame"), bare(NULL)]
-
-
-def test_line_ends_between_frames_are_no_flaw() -> None:
-    assert StreamSplitter().feed(b"\r\n" + NULL + b"\n\r\n" + NULL) == [bare(NULL), bare(NULL)]
-
-
-def test_a_frame_that_begins_inside_another_wins() -> None:
-    found = StreamSplitter().feed(b'\n70B80027"ADM-C' + NULL)
-    assert [type(piece) for piece in found] == [Junk, bytes]
-    assert found[1] == bare(NULL)
-
-
-def test_an_endless_frame_is_dropped_at_its_bound() -> None:
-    splitter = StreamSplitter()
-    found = splitter.feed(b"\n" + b"A" * (MAX_FRAME_BYTES + 1))
-    assert [type(piece) for piece in found] == [Junk]
-    assert splitter._partial == b""
-    assert splitter.feed(b"A" * 5000) == []
-    assert splitter.feed(NULL) == [bare(NULL)]
-
-
-def test_a_frame_of_exactly_the_bound_is_found() -> None:
-    assert StreamSplitter().feed(b"\n" + b"A" * MAX_FRAME_BYTES + b"\r") == [b"A" * MAX_FRAME_BYTES]
-
-
-def test_half_a_frame_at_the_end_is_told() -> None:
-    splitter = StreamSplitter()
-    assert splitter.feed(BURGLARY[:20]) == []
-    assert splitter.end() == Junk(BURGLARY[1:20], "the connection ended inside a frame")
+@given(st.binary(max_size=100))
+def test_random_bytes_seem_to_be_of_no_account(raw: bytes) -> None:
+    assert account_of(raw) is None

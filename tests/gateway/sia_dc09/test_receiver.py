@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from contracts.devices import ALARM_PANEL
 from gateway.drivers.sia_dc09.duplicates import DATED_WINDOW_S, MOST_MESSAGES, UNDATED_WINDOW_S, RecentMessages
-from gateway.drivers.sia_dc09.frame import Junk, parse_frame, seal
+from gateway.drivers.sia_dc09.frame import parse_frame, seal
 from gateway.drivers.sia_dc09.receiver import Outcome, Receiver
 from gateway.drivers.sia_dc09.settings import Settings
+from gateway.drivers.sia_dc09.stream import Junk
 from runtime.clock import ManualClock
 from tests.gateway.sia_dc09.recording_sink import RecordingSink
 
@@ -130,22 +131,22 @@ async def test_a_block_that_is_no_event_is_answered_duh() -> None:
 
 async def test_another_format_is_answered_duh() -> None:
     bench = Bench()
-    outcome, reply = await bench.send('"SIA-DCS"0009L0#1234[#1234|Nri1/BA015]')
+    outcome, reply = await bench.send('"ACR-SF"0009L0#1234[#1234|0000 0000 00]')
     assert outcome is Outcome.UNSUPPORTED
     assert b'"DUH"0009L0#1234[]' in reply
-    assert "set the panel's reporting format to Contact ID" in str(bench.sink.refused[0][1])
+    assert "set the panel's reporting format to Contact ID or SIA" in str(bench.sink.refused[0][1])
 
 
 async def test_silence_is_the_answer_to_strangers_flaws_and_ciphers() -> None:
     bench = Bench()
     assert await bench.send('"ADM-CID"0001L0#9999[#9999|1130 01 015]') == (Outcome.UNKNOWN_ACCOUNT, b"")
-    assert await bench.send('"*ADM-CID"0001L0#1234[3C2CE0ACC61B29E8]') == (Outcome.ENCRYPTED, b"")
+    assert await bench.send('"*ADM-CID"0001L0#1234[3C2CE0ACC61B29E8]') == (Outcome.NOT_DECIPHERED, b"")
     flawed = await bench.receiver.take(b'00000027"ADM-CID"0007L0#1234[#1234|1130 01 015]', bench.sink)
     assert (flawed.outcome, flawed.reply) == (Outcome.UNREADABLE, b"")
     bench.receiver.refuse_junk(Junk(b"noise", "bytes outside a frame"), bench.sink)
     assert [str(error).split(";")[0] for _, error in bench.sink.refused] == [
-        "DC-09 message of account 9999, expected 1234",
-        "DC-09 message 0001 of account 1234 is encrypted, expected plain text",
+        "DC-09 message of account 9999, expected 1234 or another panel's of this port",
+        "DC-09 message 0001 of account 1234 is encrypted and there is no key",
         "DC-09 frame refused (crc): it says 0000, its bytes give 70B8",
         "DC-09 stream of account 1234: bytes outside a frame",
     ]
