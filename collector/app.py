@@ -81,7 +81,7 @@ class Collector:
         presence = Presence(round(settings.silence_s * 1000))
         decoder = Decoder(self.fleet, series, settings.pack_bytes, round(settings.future_s * 1000))
         self.reception = Reception(
-            self.fleet, self.quarantine, decoder, ledger, uplink, presence, listener, clock, metrics, self._patience,
+            self.fleet, self.quarantine, gaps, decoder, ledger, uplink, presence, listener, clock, metrics, self._patience,
             settings.owns,
         )  # fmt: skip
         review = IntakeReview(

@@ -1,5 +1,6 @@
-"""Gaps: packs that were asked for as often as allowed and did not come."""
+"""Gaps: packs that were asked for as often as allowed and did not come, and readings a full gateway had to drop from packs."""
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from collector.intervals import Interval, IntervalSet
 from collector.tables import intake_gap
+from contracts.pack import PackId
 from runtime.clock import Clock
 from runtime.database import Database
 from runtime.event_log import EventLog
@@ -19,16 +21,21 @@ class GapEventType(StrEnum):
     """Types of intake events in the event log."""
 
     RECORDED = "intake.gap_recorded"
+    DROPPED = "intake.readings_dropped"
 
 
 class GapRecorded(BaseModel):
-    """Payload of :attr:`GapEventType.RECORDED`: inclusive ranges of seq that were given up."""
+    """Payload of the intake's gap events: inclusive ranges of seq, and how many readings are missing from them.
+
+    ``readings`` is ``None`` where whole packs are missing, of which nobody knows how much they held.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     branch_id: str
     boot: str
     ranges: tuple[tuple[int, int], ...]
+    readings: int | None = None
 
 
 class Gaps:
@@ -39,6 +46,7 @@ class Gaps:
         self._event_log = event_log
         self._clock = clock
         self._by_boot: dict[tuple[str, str], IntervalSet] = {}
+        self._dropped: Counter[str] = Counter()
         self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
 
     async def load(self) -> None:
@@ -47,16 +55,71 @@ class Gaps:
         Raises:
             DependencyUnavailable: the database does not answer.
         """
-        columns = (intake_gap.c.branch_id, intake_gap.c.boot, intake_gap.c.low, intake_gap.c.high)
+        columns = (
+            intake_gap.c.branch_id,
+            intake_gap.c.boot,
+            intake_gap.c.low,
+            intake_gap.c.high,
+            intake_gap.c.readings,
+        )
         async with self._database.read() as connection:
             rows = (await connection.execute(select(*columns))).all()
         self._by_boot = {}
-        for branch_id, boot, low, high in rows:
-            self._by_boot.setdefault((branch_id, boot), IntervalSet()).add(low, high)
+        self._dropped = Counter()
+        for branch_id, boot, low, high, readings in rows:
+            if readings is None:
+                self._by_boot.setdefault((branch_id, boot), IntervalSet()).add(low, high)
+            else:
+                self._dropped[branch_id] += readings
 
     def of(self, branch_id: str, boot: str) -> IntervalSet:
         """Seqs given up so far."""
         return self._by_boot.get((branch_id, boot)) or IntervalSet()
+
+    def dropped(self, branch_id: str) -> int:
+        """Readings that the gateway of a branch had to drop."""
+        return self._dropped[branch_id]
+
+    async def note_dropped(self, packs: Sequence[tuple[PackId, int]]) -> None:
+        """Note packs that came without some of their readings. A pack noted before is left out.
+
+        Args:
+            packs: packs, and how many readings each has lost.
+
+        Raises:
+            DependencyUnavailable: the database does not answer; nothing was noted.
+        """
+        if not packs:
+            return
+        now_ms = self._clock.now_ms()
+        rows = [
+            {
+                "branch_id": pack.branch_id,
+                "boot": pack.boot,
+                "low": pack.seq,
+                "high": pack.seq,
+                "recorded_at_ms": now_ms,
+                "readings": readings,
+            }
+            for pack, readings in packs
+        ]
+        async with self._database.write() as connection:
+            query = (
+                self._insert(intake_gap)
+                .on_conflict_do_nothing()
+                .returning(intake_gap.c.branch_id, intake_gap.c.boot, intake_gap.c.low, intake_gap.c.readings)
+            )
+            noted = (await connection.execute(query, rows)).all()
+            for branch_id, boot in sorted({(row.branch_id, row.boot) for row in noted}):
+                mine = [row for row in noted if (row.branch_id, row.boot) == (branch_id, boot)]
+                ranges = tuple(IntervalSet((row.low, row.low) for row in mine))
+                event = GapRecorded(
+                    branch_id=branch_id, boot=boot, ranges=ranges, readings=sum(row.readings for row in mine)
+                )
+                await self._event_log.append(connection, GapEventType.DROPPED, f"branch/{branch_id}", event)
+        for row in noted:
+            self._dropped[row.branch_id] += row.readings
+        await self._event_log.announce()
 
     async def record(self, branch_id: str, boot: str, ranges: Sequence[Interval]) -> None:
         """Give up ranges, with an entry in the event log. Those already given up are left out.

@@ -163,6 +163,7 @@ class GatewayIntake:
         open_holes: holes older than the grace time.
         missing_packs: packs in them.
         gap_packs: packs given up that have not come since.
+        dropped_readings: readings the gateway had to drop before it could send them.
     """
 
     branch_id: str
@@ -176,6 +177,7 @@ class GatewayIntake:
     open_holes: int
     missing_packs: int
     gap_packs: int
+    dropped_readings: int
 
 
 class IntakeStatus:
@@ -217,4 +219,5 @@ class IntakeStatus:
             open_holes=holes.holes,
             missing_packs=holes.missing_packs,
             gap_packs=given_up,
+            dropped_readings=self._gaps.dropped(branch_id),
         )

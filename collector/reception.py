@@ -8,10 +8,11 @@ no effect.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collector.decoding import Columns, Decoded, Decoder, Refusal, encode_records
 from collector.fleet import Fleet
+from collector.gaps import Gaps
 from collector.identities import refused_as
 from collector.ledger import Ledger
 from collector.listener import BatchListener
@@ -44,6 +45,7 @@ class _Batch:
     columns: Columns
     packs: list[PackId]
     refused: list[Refused]
+    dropped: list[tuple[PackId, int]] = field(default_factory=list)
     announced: bool = False
 
 
@@ -57,6 +59,7 @@ class Reception:
         self,
         fleet: Fleet,
         quarantine: Quarantine,
+        gaps: Gaps,
         decoder: Decoder,
         ledger: Ledger,
         uplink: UplinkSignals,
@@ -69,6 +72,7 @@ class Reception:
     ) -> None:
         self._fleet = fleet
         self._quarantine = quarantine
+        self._gaps = gaps
         self._decoder = decoder
         self._ledger = ledger
         self._uplink = uplink
@@ -189,6 +193,8 @@ class Reception:
                 self._settle(refused_as(pack_id), seen, batch)
         else:
             self._settle(pack_id, seen, batch)
+            if decoded.header is not None and decoded.header.dropped:
+                batch.dropped.append((pack_id, decoded.header.dropped))
             if live:
                 self._presence.notice(topic.branch_id, pack_id.boot, batch.now_ms)
             self._contents.remember(pack_id, message.payload)
@@ -206,7 +212,12 @@ class Reception:
     ) -> None:
         """A pack of an identity that is taken already: dropped where it is the same one, refused where it is not."""
         comparison = self._contents.compare(pack_id, message.payload)
-        if comparison is Comparison.SAME or (comparison is Comparison.UNKNOWN and not decoded.is_refused_whole):
+        thinned = decoded.header is not None and decoded.header.dropped > 0  # came whole before its gateway ran full
+        if (
+            thinned
+            or comparison is Comparison.SAME
+            or (comparison is Comparison.UNKNOWN and not decoded.is_refused_whole)
+        ):
             self.duplicates[topic.branch_id] += 1
             self._metrics.duplicates.inc()
         elif decoded.is_refused_whole:
@@ -291,4 +302,5 @@ class Reception:
 
     async def _commit(self, batch: _Batch) -> None:
         await self._patience.insist("ops database", lambda: self._quarantine.keep(batch.refused))
+        await self._patience.insist("ops database", lambda: self._gaps.note_dropped(batch.dropped))
         await self._ledger.commit(batch.columns.batch(), batch.packs)

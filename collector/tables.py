@@ -64,6 +64,12 @@ intake_gap = Table(
     Column("low", BigInteger, nullable=False, comment="first missing seq"),
     Column("high", BigInteger, nullable=False, comment="last missing seq"),
     Column("recorded_at_ms", BigInteger, nullable=False),
+    Column(
+        "readings",
+        BigInteger,
+        nullable=True,
+        comment="dropped by the gateway from these packs; null: packs that never came",
+    ),
     UniqueConstraint("branch_id", "boot", "low", "high"),
 )
 

@@ -1,7 +1,8 @@
 """Branchwatch's own use of SenML: the gateway's header records and the naming of readings.
 
 A pack's first three records are the gateway's: ``{branch}/gateway/boot`` (text), ``…/seq`` and ``…/sent_at`` (numbers).
-``seq`` counts packs per boot identity; the boot identity changes only when the gateway's outbox is new.
+``seq`` counts packs per boot identity; the boot identity changes only when the gateway's outbox is new. A fourth,
+``…/dropped`` (number), is there where readings of the pack had to be given up before it was sent: its outbox was full.
 """
 
 from collections.abc import Sequence
@@ -30,10 +31,12 @@ class Header:
     Attributes:
         pack_id: who packed it and its number.
         sent_at_ms: when the gateway published it, by the gateway's clock.
+        dropped: readings the pack once held and the gateway no longer has.
     """
 
     pack_id: PackId
     sent_at_ms: int
+    dropped: int = 0
 
 
 _HEADER_RECORDS = 3
@@ -71,14 +74,14 @@ def encode_readings(readings: Sequence[Reading]) -> bytes:
 def encode_pack(header: Header, fragments: Sequence[bytes]) -> bytes:
     """Join a header and fragments to the payload of one message."""
     pack_id, sent_at_s = header.pack_id, header.sent_at_ms / 1000
-    head = senml.encode_fragment(
-        [
-            senml.Record(bn=f"{pack_id.branch_id}/{GATEWAY_DEVICE}/", bt=sent_at_s, n="boot", vs=pack_id.boot),
-            senml.Record(n="seq", v=pack_id.seq),
-            senml.Record(n="sent_at", v=sent_at_s),
-        ]
-    )
-    return b"[" + b",".join([head, *fragments]) + b"]"
+    records = [
+        senml.Record(bn=f"{pack_id.branch_id}/{GATEWAY_DEVICE}/", bt=sent_at_s, n="boot", vs=pack_id.boot),
+        senml.Record(n="seq", v=pack_id.seq),
+        senml.Record(n="sent_at", v=sent_at_s),
+    ]
+    if header.dropped:
+        records.append(senml.Record(n="dropped", v=header.dropped))
+    return b"[" + b",".join([senml.encode_fragment(records), *fragments]) + b"]"
 
 
 def split_pack(records: Sequence[senml.Resolved], branch_id: str) -> tuple[Header, Sequence[senml.Resolved]]:
@@ -113,4 +116,10 @@ def split_pack(records: Sequence[senml.Resolved], branch_id: str) -> tuple[Heade
         raise ContractViolation(RefusalCode.MISSING_HEADER, f"seq {seq!r}: expected a whole number from 1", 1)
     if not isinstance(sent_at_s, float) or not senml.ABSOLUTE_FROM_S <= sent_at_s < 2**40:
         raise ContractViolation(RefusalCode.MISSING_HEADER, f"sent_at {sent_at_s!r}: expected seconds since 1970", 2)
-    return Header(PackId(branch_id, boot, int(seq)), round(sent_at_s * 1000)), records[_HEADER_RECORDS:]
+    pack_id, rest = PackId(branch_id, boot, int(seq)), records[_HEADER_RECORDS:]
+    if not rest or rest[0].name != f"{branch_id}/{GATEWAY_DEVICE}/dropped":
+        return Header(pack_id, round(sent_at_s * 1000)), rest
+    dropped = rest[0].value
+    if not isinstance(dropped, float) or dropped < 0 or dropped != int(dropped) or dropped >= 2**53:
+        raise ContractViolation(RefusalCode.MISSING_HEADER, f"dropped {dropped!r}: expected a whole number", 3)
+    return Header(pack_id, round(sent_at_s * 1000), int(dropped)), rest[1:]

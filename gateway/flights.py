@@ -65,7 +65,7 @@ class Flights:
         """Publish a pack when its lane has room; the wait ends with the session at the latest."""
         lane = self._lanes[channel]
         await lane.acquire()
-        header = Header(PackId(self._branch_id, self._outbox.boot, pack.seq), self._clock.now_ms())
+        header = Header(PackId(self._branch_id, self._outbox.boot, pack.seq), self._clock.now_ms(), pack.dropped)
         flight = _Flight(asyncio.get_running_loop().time(), channel)
         self._under_way[pack.seq] = flight
         future = client.publish(topic(self._branch_id, channel), encode_pack(header, pack.fragments))

@@ -1,6 +1,7 @@
 """The gateway watches itself: what it can honestly say about its uplink, outbox, drivers and computer."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Final
 
 from contracts.errors import DependencyUnavailable
@@ -9,6 +10,8 @@ from gateway.driver import Observation
 from gateway.host import Host, boot_id
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.outbox import Outbox
+from gateway.outbox.packing import Rank
+from gateway.outbox.pruning import Dropped
 from gateway.supervision import Supervision
 from gateway.uplink import Uplink
 from runtime.clock import Clock
@@ -96,6 +99,9 @@ class Health:
             Observation("host/app/restarts", max(0, figures.starts - 1)),
             *self._supervision.all_observations(),
         ]
+        dropped = self._outbox.take_dropped()
+        if dropped.readings:
+            observations.append(Observation(EVENT, _told(dropped)))
         if self._host is not None:
             observations += [Observation("host/reboots", figures.host_reboots), *self._host.observations()]
         if self.uplink.round_trip_s is not None:
@@ -104,3 +110,14 @@ class Health:
         if commit_s is not None:
             observations.append(Observation("outbox/commit_time", commit_s))
         await self.gateway.observe(observations)
+
+
+def _told(dropped: Dropped) -> str:
+    first, last = (
+        datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+        for at_ms in (dropped.first_ms, dropped.last_ms)
+    )
+    return (
+        f"gap: {dropped.readings} readings stored from {first} to {last} dropped unsent, outbox full:"
+        f" {dropped.of(Rank.NUMBER)} gauges and counters, {dropped.of(Rank.STATE)} states, {dropped.of(Rank.EVENT)} events"
+    )

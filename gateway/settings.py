@@ -9,7 +9,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from contracts.devices import KINDS
 from contracts.gateway_messages import BranchId, KindName, LocalDeviceId
 from contracts.identity import GATEWAY_DEVICE
-from gateway.drivers.registry import DRIVERS, driver_of, parse_connection
+from gateway.drivers.registry import ROWS, driver_of, parse_connection
 from gateway.reporting import TEMPLATES, ReportingSettings
 from runtime.settings import ProcessSettings, Section
 
@@ -63,10 +63,10 @@ class DeviceSettings(Section):
                 raise ValueError(
                     f"device {self.id!r}: two connections with driver {name!r}; expected one for a protocol"
                 )
-            type_ = DRIVERS.get(name)
-            if type_ is not None and self.kind not in type_.kinds:
+            row = ROWS.get(name)
+            if row is not None and self.kind not in row.kinds:
                 raise ValueError(
-                    f"driver {name!r} reads {', '.join(sorted(type_.kinds))}; device {self.id!r} is of kind {self.kind!r}"
+                    f"driver {name!r} reads {', '.join(sorted(row.kinds))}; device {self.id!r} is of kind {self.kind!r}"
                 )
         return self
 

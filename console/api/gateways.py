@@ -22,6 +22,7 @@ class GatewayView(BaseModel):
     open_holes: int = Field(description="runs of missing packs that are asked for")
     missing_packs: int = Field(description="packs in them")
     gap_packs: int = Field(description="packs that were asked for in vain and have not come since")
+    dropped_readings: int = Field(description="readings the gateway had to drop unsent because its outbox was full")
 
 
 class GatewayPage(BaseModel):

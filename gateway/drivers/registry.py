@@ -1,18 +1,20 @@
 """Which protocols there are, and the settings each one needs.
 
-A new protocol is one folder beside this file and one row in :data:`DRIVERS`.
+A new protocol is one folder beside this file, whose package gives ``Settings`` and ``create``, and one row in :data:`ROWS`.
+A protocol is imported when a device needs it: a gateway without cameras does without the libraries that cameras need.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from contracts.devices import ALARM_PANEL, ATM, FOOTFALL_SENSOR
+from contracts.devices import ALARM_PANEL, ATM, FOOTFALL_SENSOR, SELF_SERVICE_TERMINAL
 from contracts.signals import DeviceKind
 from gateway.driver import Driver
-from gateway.drivers import axis, sia_dc09, xfs4iot
 from runtime.clock import Clock
 from runtime.settings import Section, describe
 
@@ -35,11 +37,46 @@ class DriverType:
     answers: bool = False
 
 
-DRIVERS: Final[dict[str, DriverType]] = {
-    "xfs": DriverType(xfs4iot.Settings, xfs4iot.create, frozenset({ATM.name})),
-    "dc09": DriverType(sia_dc09.Settings, sia_dc09.create, frozenset({ALARM_PANEL.name}), answers=True),
-    "axis": DriverType(axis.Settings, axis.create, frozenset({FOOTFALL_SENSOR.name})),
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A protocol by its folder; the rest as in :class:`DriverType`."""
+
+    folder: str
+    kinds: frozenset[str]
+    answers: bool = False
+
+
+ROWS: Final[dict[str, Row]] = {
+    "xfs": Row("xfs4iot", frozenset({ATM.name, SELF_SERVICE_TERMINAL.name})),
+    "dc09": Row("sia_dc09", frozenset({ALARM_PANEL.name}), answers=True),
+    "axis": Row("axis", frozenset({FOOTFALL_SENSOR.name})),
 }
+
+
+@cache
+def _load(name: str) -> DriverType:
+    row = ROWS[name]
+    package = import_module(f"gateway.drivers.{row.folder}")
+    return DriverType(package.Settings, package.create, row.kinds, row.answers)
+
+
+class _Drivers(Mapping[str, DriverType]):
+    """All protocols by short name, each imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> DriverType:
+        return _load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ROWS)
+
+    def __len__(self) -> int:
+        return len(ROWS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in ROWS
+
+
+DRIVERS: Final[Mapping[str, DriverType]] = _Drivers()
 
 
 def parse_connection(value: object) -> Section:

@@ -4,27 +4,23 @@ What a method has returned from survives the death of this process; what was wri
 power too. Packs are cut in a durable transaction, because a number that was sent must never be given to other readings.
 """
 
-import contextlib
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from contracts.errors import DependencyUnavailable
 from contracts.readings import Reading
 from gateway.driver import Identity
 from gateway.outbox import memory
 from gateway.outbox.figures import OutboxStatistics, read_statistics
 from gateway.outbox.memory import Keepsake
 from gateway.outbox.packing import StoredPack, fragments_of, packs_of
+from gateway.outbox.pruning import Pruned, Pruning
 from gateway.outbox.schema import connect
+from gateway.outbox.sql import Sql
 
 REFUSED_LIMIT: Final = 1000
 """Refused inputs kept for inspection, the newest."""
-
-_PRUNE_BATCH: Final = 500
-"""Packs deleted in one transaction, so that a driver never waits long for the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +48,13 @@ class OutboxFile:
     """
 
     def __init__(self, path: Path, branch_id: str, now_ms: int) -> None:
-        self._path = path
-        self._connection = connect(path, branch_id, now_ms)
-        self._durable = True
-        self.boot = str(self._one("SELECT boot FROM outbox"))
+        self._sql = Sql(connect(path, branch_id, now_ms), path)
+        self._pruning = Pruning(self._sql)
+        self.boot = str(self._sql.one("SELECT boot FROM outbox"))
 
     def close(self) -> None:
         """Close the file; the last call."""
-        self._connection.close()
+        self._sql.connection.close()
 
     # -- storing -----------------------------------------------------------------------------------------------------
 
@@ -72,25 +67,25 @@ class OutboxFile:
             Bytes stored.
         """
         fragments = list(fragments_of(readings, most))
-        size = sum(len(payload) for _, payload in fragments)
+        size = sum(len(payload) for _, _, payload in fragments)
         newest_ms = max((reading.observed_at_ms for reading in readings), default=0)
-        with self._transaction(durable=durable):
-            self._connection.executemany(
-                "INSERT INTO fragment (stored_at_ms, readings, payload) VALUES (?, ?, ?)",
-                [(now_ms, count, payload) for count, payload in fragments],
+        with self._sql.transaction(durable=durable):
+            self._sql.connection.executemany(
+                "INSERT INTO fragment (stored_at_ms, rank, readings, payload) VALUES (?, ?, ?, ?)",
+                [(now_ms, rank, count, payload) for rank, count, payload in fragments],
             )
-            self._connection.execute(
+            self._sql.connection.execute(
                 "UPDATE outbox SET produced = produced + ?, bytes = bytes + ?, newest_ms = max(newest_ms, ?)",
                 (len(readings), size, newest_ms),
             )
             if keep is not None:
-                memory.write(self._connection, keep)
+                memory.write(self._sql.connection, keep)
         return size
 
     def uncut_readings(self) -> int:
         """Readings stored and in no pack yet."""
         return int(
-            self._one(
+            self._sql.one(
                 "SELECT coalesce(sum(readings), 0) FROM fragment WHERE id > (SELECT last_cut_fragment FROM outbox)"
             )
         )
@@ -105,7 +100,7 @@ class OutboxFile:
         Returns:
             The new packs in order.
         """
-        rows = self._all(
+        rows = self._sql.all(
             "SELECT id, stored_at_ms, readings, payload FROM fragment"
             " WHERE id > (SELECT last_cut_fragment FROM outbox) ORDER BY id"
         )
@@ -114,19 +109,21 @@ class OutboxFile:
             groups.pop()
         if not groups:
             return []
-        seq = int(self._one("SELECT last_seq FROM outbox"))
+        seq = int(self._sql.one("SELECT last_seq FROM outbox"))
         packs = []
-        with self._transaction(durable=True):
+        with self._sql.transaction(durable=True):
             for group in groups:
                 seq += 1
                 count, size = sum(row[2] for row in group), sum(len(row[3]) for row in group)
-                self._connection.execute(
+                self._sql.connection.execute(
                     "INSERT INTO pack (seq, first_fragment, last_fragment, readings, bytes, stored_at_ms)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
                     (seq, group[0][0], group[-1][0], count, size, group[0][1]),
                 )
                 packs.append(StoredPack(seq, count, tuple(row[3] for row in group)))
-            self._connection.execute("UPDATE outbox SET last_seq = ?, last_cut_fragment = ?", (seq, groups[-1][-1][0]))
+            self._sql.connection.execute(
+                "UPDATE outbox SET last_seq = ?, last_cut_fragment = ?", (seq, groups[-1][-1][0])
+            )
         return packs
 
     # -- sending -----------------------------------------------------------------------------------------------------
@@ -142,23 +139,25 @@ class OutboxFile:
     def unacknowledged_readings(self, upto_seq: int) -> int:
         """Readings in packs up to a number that are not acknowledged."""
         return int(
-            self._one("SELECT coalesce(sum(readings), 0) FROM pack WHERE acked_at_ms IS NULL AND seq <= ?", upto_seq)
+            self._sql.one(
+                "SELECT coalesce(sum(readings), 0) FROM pack WHERE acked_at_ms IS NULL AND seq <= ?", upto_seq
+            )
         )
 
     def kept(self, first_seq: int, last_seq: int) -> int:
         """How many packs of an inclusive range are still here."""
-        return int(self._one("SELECT count(*) FROM pack WHERE seq BETWEEN ? AND ?", first_seq, last_seq))
+        return int(self._sql.one("SELECT count(*) FROM pack WHERE seq BETWEEN ? AND ?", first_seq, last_seq))
 
     def mark_acknowledged(self, seqs: Iterable[int], now_ms: int) -> None:
         """Note that the broker has these packs; doing it again changes nothing."""
-        with self._transaction(durable=False):
+        with self._sql.transaction(durable=False):
             for seq in seqs:
-                row = self._connection.execute(
+                row = self._sql.connection.execute(
                     "UPDATE pack SET acked_at_ms = ? WHERE seq = ? AND acked_at_ms IS NULL RETURNING readings",
                     (now_ms, seq),
                 ).fetchone()
                 if row is not None:
-                    self._connection.execute(
+                    self._sql.connection.execute(
                         "UPDATE outbox SET acknowledged_packs = acknowledged_packs + 1,"
                         " acknowledged_readings = acknowledged_readings + ?",
                         row,
@@ -166,78 +165,41 @@ class OutboxFile:
 
     def count_resend(self, resent: int, unavailable: int) -> None:
         """Count packs sent again on request, and packs asked for that are no longer here."""
-        with self._transaction(durable=False):
-            self._connection.execute(
+        with self._sql.transaction(durable=False):
+            self._sql.connection.execute(
                 "UPDATE outbox SET resent_packs = resent_packs + ?, unavailable_packs = unavailable_packs + ?",
                 (resent, unavailable),
             )
 
     # -- keeping -----------------------------------------------------------------------------------------------------
 
-    def prune(self, older_than_ms: int, most_bytes: int) -> tuple[int, int]:
-        """Delete one batch: acknowledged packs stored before a time; at the size bound the oldest, acknowledged first.
-
-        Call it again until it deletes nothing; a driver that waits for the file gets its turn between.
-
-        Returns:
-            Packs deleted, and readings among them that were never sent.
-        """
-        count, _ = self._delete("acked_at_ms IS NOT NULL AND stored_at_ms < ?", (older_than_ms,), excess=None)
-        excess = int(self._one("SELECT bytes FROM outbox")) - most_bytes
-        dropped = 0
-        if not count and excess > 0:
-            count, _ = self._delete("acked_at_ms IS NOT NULL", (), excess)
-            if not count:
-                count, dropped = self._delete("acked_at_ms IS NULL", (), excess)
-        with self._translated():
-            self._connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
-        return count, dropped
-
-    def _delete(self, condition: str, arguments: tuple[int, ...], excess: int | None) -> tuple[int, int]:
-        rows = self._all(
-            f"SELECT seq, first_fragment, last_fragment, readings, bytes, acked_at_ms FROM pack WHERE {condition}"  # noqa: S608
-            f" ORDER BY seq LIMIT {_PRUNE_BATCH}",
-            *arguments,
-        )
-        if not rows:
-            return 0, 0
-        freed = dropped = count = 0
-        with self._transaction(durable=False):
-            for seq, first, last, readings, size, acked_at_ms in rows:
-                if excess is not None and freed >= excess:
-                    break
-                self._connection.execute("DELETE FROM fragment WHERE id BETWEEN ? AND ?", (first, last))
-                self._connection.execute("DELETE FROM pack WHERE seq = ?", (seq,))
-                freed, count = freed + size, count + 1
-                dropped += readings if acked_at_ms is None else 0
-            self._connection.execute(
-                "UPDATE outbox SET bytes = bytes - ?, dropped_readings = dropped_readings + ?", (freed, dropped)
-            )
-        return count, dropped
+    def prune(self, older_than_ms: int, most_bytes: int) -> Pruned:
+        """Delete one batch of what is no longer kept; see :meth:`gateway.outbox.pruning.Pruning.prune`."""
+        return self._pruning.prune(older_than_ms, most_bytes)
 
     def keep_refused(self, refused: Sequence[RefusedInput], counted: int) -> None:
         """Keep refused inputs for inspection, the newest :data:`REFUSED_LIMIT`; ``counted`` includes those left out."""
-        with self._transaction(durable=False):
-            self._connection.executemany(
+        with self._sql.transaction(durable=False):
+            self._sql.connection.executemany(
                 "INSERT INTO refused (at_ms, device_id, code, detail, raw) VALUES (?, ?, ?, ?, ?)",
                 [(item.at_ms, item.device_id, item.code, item.detail, item.raw) for item in refused],
             )
-            self._connection.execute(
+            self._sql.connection.execute(
                 "DELETE FROM refused WHERE id <= (SELECT max(id) FROM refused) - ?", (REFUSED_LIMIT,)
             )
-            self._connection.execute("UPDATE outbox SET refused_inputs = refused_inputs + ?", (counted,))
+            self._sql.connection.execute("UPDATE outbox SET refused_inputs = refused_inputs + ?", (counted,))
 
     def refused(self, limit: int) -> list[RefusedInput]:
         """Refused inputs, newest first."""
-        rows = self._all("SELECT at_ms, device_id, code, detail, raw FROM refused ORDER BY id DESC LIMIT ?", limit)
+        rows = self._sql.all("SELECT at_ms, device_id, code, detail, raw FROM refused ORDER BY id DESC LIMIT ?", limit)
         return [RefusedInput(*row) for row in rows]
 
     # -- memory between lives ----------------------------------------------------------------------------------------
 
     def count_start(self, host_boot: str) -> None:
         """Count a start of the gateway, and a restart of the computer where its boot id is a new one."""
-        with self._transaction(durable=False):
-            self._connection.execute(
+        with self._sql.transaction(durable=False):
+            self._sql.connection.execute(
                 "UPDATE outbox SET starts = starts + 1, host_boot = ?1,"
                 " host_reboots = host_reboots + (host_boot <> '' AND ?1 <> '' AND host_boot <> ?1)",
                 (host_boot,),
@@ -245,68 +207,38 @@ class OutboxFile:
 
     def recall(self, device_id: str, driver: str) -> dict[str, str]:
         """What a driver keeps of a device, by key."""
-        rows = self._all("SELECT key, value FROM memory WHERE device_id = ? AND driver = ?", device_id, driver)
+        rows = self._sql.all("SELECT key, value FROM memory WHERE device_id = ? AND driver = ?", device_id, driver)
         return dict(rows)
 
     def identities(self) -> dict[str, Identity]:
         """What each device last said it is, by full device id."""
-        rows = self._all("SELECT device_id, maker, model, serial, firmware FROM identity")
+        rows = self._sql.all("SELECT device_id, maker, model, serial, firmware FROM identity")
         return {row[0]: Identity(*row[1:]) for row in rows}
 
     def keep_identity(self, device_id: str, identity: Identity) -> None:
         """Remember what a device says it is."""
-        with self._transaction(durable=False):
-            self._connection.execute(
+        with self._sql.transaction(durable=False):
+            self._sql.connection.execute(
                 "INSERT OR REPLACE INTO identity VALUES (?, ?, ?, ?, ?)",
                 (device_id, identity.maker, identity.model, identity.serial, identity.firmware),
             )
 
     def statistics(self) -> OutboxStatistics:
         """Figures as they stand."""
-        with self._translated():
-            return read_statistics(self._connection)
+        with self._sql.translated():
+            return read_statistics(self._sql.connection)
 
     # -- SQLite ------------------------------------------------------------------------------------------------------
 
     def _load(self, condition: str, after_seq: int, upto_seq: int, limit: int) -> list[StoredPack]:
-        rows = self._all(
-            f"SELECT seq, readings, first_fragment, last_fragment FROM pack WHERE {condition} ORDER BY seq LIMIT ?",  # noqa: S608
+        rows = self._sql.all(
+            f"SELECT seq, readings, first_fragment, last_fragment, dropped FROM pack WHERE {condition} ORDER BY seq LIMIT ?",  # noqa: S608
             after_seq,
             upto_seq,
             limit,
         )
         packs = []
-        for seq, readings, first, last in rows:
-            parts = self._all("SELECT payload FROM fragment WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
-            packs.append(StoredPack(seq, readings, tuple(part[0] for part in parts)))
+        for seq, readings, first, last, dropped in rows:
+            parts = self._sql.all("SELECT payload FROM fragment WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
+            packs.append(StoredPack(seq, readings, tuple(part[0] for part in parts), dropped))
         return packs
-
-    def _one(self, query: str, *arguments: Any) -> Any:
-        with self._translated():
-            return self._connection.execute(query, arguments).fetchone()[0]
-
-    def _all(self, query: str, *arguments: Any) -> list[Any]:
-        with self._translated():
-            return self._connection.execute(query, arguments).fetchall()
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise DependencyUnavailable(f"outbox {self._path}: {error}; check disk space and permissions") from error
-
-    @contextlib.contextmanager
-    def _transaction(self, *, durable: bool) -> Iterator[None]:
-        with self._translated():
-            if durable != self._durable:
-                self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._durable = durable
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise

@@ -17,6 +17,7 @@ from gateway.outbox.figures import OutboxStatistics
 from gateway.outbox.file import OutboxFile, RefusedInput
 from gateway.outbox.memory import Keepsake
 from gateway.outbox.packing import StoredPack
+from gateway.outbox.pruning import NOTHING_DROPPED, Dropped
 from gateway.settings import OutboxSettings
 from runtime.clock import Clock
 from runtime.logs import get_logger
@@ -58,6 +59,7 @@ class Outbox:
         self._uncut = 0
         self._uncut_since_s: float | None = None
         self._urgent = False
+        self._dropped = NOTHING_DROPPED
         self._commit_s: deque[float] = deque(maxlen=200)
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -236,12 +238,21 @@ class Outbox:
     async def prune(self) -> None:
         """Delete what is beyond the retention time or the size bound."""
         older_than_ms = self._clock.now_ms() - int(self._settings.retention_h * 3_600_000)
-        deleted, dropped = 1, 0
-        while deleted:
-            deleted, unsent = await self._call(self._file.prune, older_than_ms, self._settings.max_bytes)
-            dropped += unsent
-        if dropped:
-            _log.error("outbox at its size bound: readings dropped unsent", branch_id=self._branch_id, readings=dropped)
+        before = self._dropped.readings
+        while not (pruned := await self._call(self._file.prune, older_than_ms, self._settings.max_bytes)).is_over:
+            self._dropped += pruned.dropped
+        if self._dropped.readings > before:
+            _log.error(
+                "outbox at its size bound: readings dropped unsent",
+                branch_id=self._branch_id,
+                readings=self._dropped.readings - before,
+                max_bytes=self._settings.max_bytes,
+            )
+
+    def take_dropped(self) -> Dropped:
+        """What was dropped unsent since the last call."""
+        dropped, self._dropped = self._dropped, NOTHING_DROPPED
+        return dropped
 
     async def keep_refused(self, refused: Sequence[RefusedInput], counted: int) -> None:
         """Keep refused inputs for inspection."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from contracts.errors import ConfigurationError, DependencyUnavailable
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _TABLES: Final = """
 CREATE TABLE outbox (
@@ -40,7 +40,8 @@ CREATE TABLE fragment (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     stored_at_ms INTEGER NOT NULL,
     readings INTEGER NOT NULL,
-    payload BLOB NOT NULL
+    payload BLOB NOT NULL,
+    rank INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE pack (
     seq INTEGER PRIMARY KEY,
@@ -49,7 +50,8 @@ CREATE TABLE pack (
     readings INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     stored_at_ms INTEGER NOT NULL,
-    acked_at_ms INTEGER
+    acked_at_ms INTEGER,
+    dropped INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX pack_unacknowledged ON pack (seq) WHERE acked_at_ms IS NULL;
 CREATE TABLE refused (
@@ -118,6 +120,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, branch_id: str, now_ms:
 
 def _make_or_check(connection: sqlite3.Connection, path: Path, branch_id: str, now_ms: int) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in range(VERSION + 1):
+        raise ConfigurationError(f"outbox {path}: version {version}, expected {VERSION}; use a new data_dir")
     if version == 0:
         for statement in _TABLES.split(";"):
             if statement.strip():
@@ -126,10 +130,12 @@ def _make_or_check(connection: sqlite3.Connection, path: Path, branch_id: str, n
             "INSERT INTO outbox (one, branch_id, boot, made_at_ms) VALUES (1, ?, ?, ?)",
             (branch_id, str(uuid.uuid4()), now_ms),
         )
-    elif version not in {1, VERSION}:
-        raise ConfigurationError(f"outbox {path}: version {version}, expected {VERSION}; use a new data_dir")
-    if version < VERSION:  # version 1 had no memory of drivers
+    if version < 2:  # version 1 had no memory of drivers
         connection.execute(_MEMORY)
+    if version in {1, 2}:  # before version 3 all ranks shared fragments, so all of them are kept as long as events
+        connection.execute("ALTER TABLE fragment ADD COLUMN rank INTEGER NOT NULL DEFAULT 0")
+        connection.execute("ALTER TABLE pack ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0")
+    if version < VERSION:
         connection.execute(f"PRAGMA user_version = {VERSION}")
     owner = connection.execute("SELECT branch_id FROM outbox").fetchone()[0]
     if owner != branch_id:

@@ -33,8 +33,8 @@ def reading(path: str, value: float | str, observed_at_ms: int = NOW_MS, device:
     return Reading(device, path, value, observed_at_ms)
 
 
-def pack(seq: int, readings: Sequence[Reading], boot: str = BOOT, branch: str = BRANCH) -> bytes:
-    header = Header(PackId(branch, boot, seq), NOW_MS)
+def pack(seq: int, readings: Sequence[Reading], boot: str = BOOT, branch: str = BRANCH, *, dropped: int = 0) -> bytes:
+    header = Header(PackId(branch, boot, seq), NOW_MS, dropped)
     return encode_pack(header, [encode_readings(readings)] if readings else [])
 
 

@@ -136,6 +136,30 @@ async def test_a_hole_is_asked_for_and_filled_or_given_up(
     assert given_up == {(1, 1), (6, 6)}
 
 
+async def test_what_a_full_gateway_dropped_is_a_gap_known_once_and_its_pack_is_not_asked_for(
+    broker: BrokerSettings, ops: Database, tmp_path: Path
+) -> None:
+    collector = make_collector(tmp_path, ops, SystemClock(), broker=broker, **FAST)
+    async with running(collector), gateway(broker, topic(BRANCH, Channel.REQUEST)) as client:
+        await hello(client)
+        thinned = pack(2, [reading("cdm/unit1/count", 2, now_ms() + 2)], dropped=7)
+        await send(client, Channel.TELEMETRY, pack(1, [reading("cdm/unit1/count", 1, now_ms() + 1)]))
+        await send(client, Channel.BACKFILL, thinned)
+        await send(client, Channel.BACKFILL, thinned)
+        await send(client, Channel.BACKFILL, pack(3, [], dropped=30))
+        await send(client, Channel.BACKFILL, pack(1, [], dropped=1))  # it had come whole before its gateway ran full
+        await until(lambda: [found.committed_packs for found in collector.intake_status()] == [3])
+        await until(lambda: collector.intake_status()[0].duplicates_dropped == 2)
+        (state,) = collector.intake_status()
+        assert (state.dropped_readings, state.gap_packs, state.open_holes, state.missing_packs) == (37, 0, 0, 0)
+    again = make_collector(tmp_path, ops, SystemClock(), broker=broker)
+    async with running(again):
+        assert [found.dropped_readings for found in again.intake_status()] == [37], "gaps are remembered"
+        assert await again.quarantine.entries() == []
+    events = await collector.fleet._event_log.read(0, ["intake.readings_dropped"])
+    assert sum(event.data["readings"] for event in events) == 37
+
+
 async def test_a_gateways_connection_and_its_end_are_reported(
     broker: BrokerSettings, ops: Database, tmp_path: Path
 ) -> None:

@@ -28,6 +28,20 @@ def unpack(payload: bytes, branch: str = "BR0421") -> tuple[Header, list[senml.R
     return header, list(records)
 
 
+@given(st.integers(1, 2**53 - 1))
+def test_what_a_full_gateway_dropped_is_said_in_the_header(dropped: int) -> None:
+    header = Header(HEADER.pack_id, NOW_MS, dropped)
+    assert unpack(encode_pack(header, [])) == (header, [])
+
+
+@pytest.mark.parametrize("dropped", ['"v":-1', '"v":1.5', '"vs":"many"'])
+def test_a_count_of_dropped_readings_that_is_none_is_refused(dropped: str) -> None:
+    payload = encode_pack(Header(HEADER.pack_id, NOW_MS, 3), []).replace(b'"v":3', dropped.encode(), 1)
+    with pytest.raises(ContractViolation) as caught:
+        unpack(payload)
+    assert (caught.value.refusal, caught.value.record) == (RefusalCode.MISSING_HEADER, 3)
+
+
 @given(st.lists(st.lists(READINGS, min_size=1, max_size=5), max_size=5))
 def test_readings_survive_the_way_to_the_collector(fragments: list[list[Reading]]) -> None:
     header, records = unpack(encode_pack(HEADER, [encode_readings(readings) for readings in fragments]))

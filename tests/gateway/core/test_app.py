@@ -279,7 +279,7 @@ async def test_what_a_device_tells_once_waits_in_memory_while_the_outbox_cannot_
     driver = branch.device("atm-01", step)
     async with Listener(branch.broker) as listener, branch.running() as app:
         await listener.until(lambda: series(listener, "atm-01/cdm/error") == ["before"])
-        connection = app.outbox._file._connection
+        connection = app.outbox._file._sql.connection
         await app.outbox._submit(lambda: connection.execute("PRAGMA query_only = ON"))
         broken.set()
         async with asyncio.timeout(10):
@@ -347,7 +347,7 @@ async def test_an_outbox_that_cannot_be_written_is_told_to_a_driver_whose_device
     driver = branch.device("atm-01", step)
     async with Listener(branch.broker) as listener, branch.running() as app:
         await listener.until(lambda: series(listener, "atm-01/cdm/dispenser") != [])
-        connection = app.outbox._file._connection
+        connection = app.outbox._file._sql.connection
         await app.outbox._submit(lambda: connection.execute("PRAGMA query_only = ON"))
         broken.set()
         async with asyncio.timeout(10):

@@ -20,7 +20,8 @@ from gateway.driver import Identity
 from gateway.outbox import Outbox, OutboxFile, StoredPack, statistics
 from gateway.outbox.file import REFUSED_LIMIT, RefusedInput
 from gateway.outbox.memory import Keepsake
-from gateway.outbox.packing import PACK_BYTES_LIMIT
+from gateway.outbox.packing import PACK_BYTES_LIMIT, Rank
+from gateway.outbox.pruning import NOTHING_DROPPED, Dropped, Pruned
 from gateway.settings import OutboxSettings
 from runtime.clock import ManualClock
 from tests.gateway.core.wire import BRANCH, NOW_MS, new_outbox, reading, readings_of
@@ -144,7 +145,9 @@ def test_what_a_driver_keeps_is_one_with_its_readings_and_apart_from_other_drive
         file.store([reading(1)], NOW_MS, 200, durable=True, keep=panel({"message/a": "1", "message/b": "2"}))
         file.store([], NOW_MS, 200, durable=False, keep=panel({"message/a": None, "message/b": "3", "gone": None}))
         file.store([], NOW_MS, 200, durable=False, keep=Keepsake(f"{BRANCH}/alm-01", "axis", {"message/b": "4"}))
-        file._connection.execute("CREATE TRIGGER full BEFORE UPDATE ON memory BEGIN SELECT RAISE(ABORT, 'full'); END")
+        file._sql.connection.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON memory BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
         with pytest.raises(DependencyUnavailable, match="full"):
             file.store([reading(2)], NOW_MS, 200, durable=True, keep=panel({"message/b": "5"}))
     with opened(path) as file:
@@ -154,16 +157,22 @@ def test_what_a_driver_keeps_is_one_with_its_readings_and_apart_from_other_drive
         assert file.statistics().produced == 1
 
 
-def test_an_outbox_from_before_drivers_kept_anything_is_taken_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_outbox_of_an_earlier_version_is_taken_over_with_its_readings(tmp_path: Path, version: int) -> None:
     path = tmp_path / "outbox.db"
     with opened(path) as file:
         boot = file.boot
-        file.store([reading(1)], NOW_MS, 200, durable=True)
-        file._connection.execute("DROP TABLE memory")
-        file._connection.execute("PRAGMA user_version = 1")
+        filled(file, 3, range(0))
+        if version == 1:
+            file._sql.connection.execute("DROP TABLE memory")
+        file._sql.connection.execute("ALTER TABLE fragment DROP COLUMN rank")
+        file._sql.connection.execute("ALTER TABLE pack DROP COLUMN dropped")
+        file._sql.connection.execute(f"PRAGMA user_version = {version}")
     with opened(path) as file:
         assert file.boot == boot
-        assert file.statistics().produced == 1
+        file.store(mixed(9), NOW_MS + 9, 200, durable=False)
+        file.cut(200, everything=True)
+        assert [pack.readings for pack in everything(file)] == [1, 1, 1, 3]
         assert file.recall(f"{BRANCH}/alm-01", "dc09") == {}
 
 
@@ -193,8 +202,8 @@ def filled(file: OutboxFile, packs: int, acknowledged: range) -> int:
 def test_only_acknowledged_packs_are_deleted_by_age(tmp_path: Path) -> None:
     with opened(tmp_path / "outbox.db") as file:
         filled(file, 10, range(1, 6))
-        assert file.prune(NOW_MS + 3, 10**9) == (3, 0)
-        assert file.prune(NOW_MS + 3, 10**9) == (0, 0)
+        assert file.prune(NOW_MS + 3, 10**9) == Pruned(3, NOTHING_DROPPED)
+        assert file.prune(NOW_MS + 3, 10**9).is_over
         assert [pack.seq for pack in everything(file)] == [4, 5, 6, 7, 8, 9, 10]
         assert (file.kept(1, 10), file.statistics().pending_readings) == (7, 5)
 
@@ -202,14 +211,59 @@ def test_only_acknowledged_packs_are_deleted_by_age(tmp_path: Path) -> None:
 def test_at_the_size_bound_acknowledged_packs_go_first_and_dropped_readings_are_counted(tmp_path: Path) -> None:
     with opened(tmp_path / "outbox.db") as file:
         total = filled(file, 10, range(6, 11))
-        assert file.prune(0, total * 7 // 10) == (3, 0)
+        assert file.prune(0, total * 7 // 10) == Pruned(3, NOTHING_DROPPED)
         assert [pack.seq for pack in everything(file)] == [1, 2, 3, 4, 5, 9, 10]
-        while file.prune(0, total * 2 // 10 + 10)[0]:
-            pass
-        assert [pack.seq for pack in everything(file)] == [4, 5]
+        dropped = NOTHING_DROPPED
+        while not (pruned := file.prune(0, total * 2 // 10 + 10)).is_over:
+            dropped += pruned.dropped
+        assert dropped == Dropped(((Rank.NUMBER, 3),), NOW_MS, NOW_MS + 2)
+        left = [(pack.seq, pack.readings, pack.dropped) for pack in everything(file)]
+        assert left == [(1, 0, 1), (2, 0, 1), (3, 0, 1), (4, 1, 0), (5, 1, 0)]
         figures = file.statistics()
         assert (figures.dropped_readings, figures.pending_readings, figures.produced) == (3, 2, 10)
         assert figures.bytes == sum(len(part) for pack in everything(file) for part in pack.fragments)
+
+
+def mixed(number: int) -> list[Reading]:
+    at_ms = NOW_MS + number
+    return [
+        reading(number),
+        Reading(f"{BRANCH}/atm-01", "cdm/dispenser", "ok", at_ms, None, 300),
+        Reading(f"{BRANCH}/atm-01", "cdm/error", f"jam {number}", at_ms, None, None),
+    ]
+
+
+@pytest.mark.parametrize(("share", "left"), [(80, (0, 0)), (45, (0, 1)), (20, (1, 1))])
+def test_gauges_and_counters_are_dropped_before_states_before_events(
+    tmp_path: Path, share: int, left: tuple[int, int]
+) -> None:
+    with opened(tmp_path / "outbox.db") as file:
+        for number in range(300):
+            file.store(mixed(number), NOW_MS + number, 200, durable=False)
+        file.cut(200, everything=True)
+        total, dropped = file.statistics().bytes, NOTHING_DROPPED
+        while not (pruned := file.prune(0, total * share // 100)).is_over:
+            dropped += pruned.dropped
+        assert file.statistics().bytes <= total * share // 100
+        none_of_states, none_of_numbers = left
+        assert dropped.of(Rank.NUMBER) == 300 if none_of_numbers else 0 < dropped.of(Rank.NUMBER) < 300
+        assert dropped.of(Rank.STATE) == 300 if none_of_states else dropped.of(Rank.STATE) < 300
+        assert dropped.of(Rank.EVENT) == 0 if share > 30 else 0 < dropped.of(Rank.EVENT) < 300
+        packs = everything(file)
+        assert [pack.seq for pack in packs] == list(range(1, file.statistics().last_seq + 1))
+        assert sum(pack.dropped for pack in packs) == dropped.readings == file.statistics().dropped_readings
+        assert sum(pack.readings for pack in packs) == 900 - dropped.readings == file.statistics().pending_readings
+        kept = [
+            name for pack in packs for name, _, _ in readings_of(Header(PackId(BRANCH, "b", 1), NOW_MS), pack.fragments)
+        ]
+        assert len(kept) == 900 - dropped.readings
+        numbers = [int(str(text).split()[1]) for text in texts(packs)]
+        assert numbers == list(range(dropped.of(Rank.EVENT), 300)), "the oldest events go first"
+
+
+def texts(packs: list[StoredPack]) -> list[object]:
+    rows = [row for pack in packs for row in readings_of(Header(PackId(BRANCH, "b", 1), NOW_MS), pack.fragments)]
+    return [value for name, value, _ in rows if name.endswith("/cdm/error")]
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
@@ -359,7 +413,7 @@ async def test_a_cancelled_hand_over_is_either_stored_and_told_or_neither(outbox
 
 async def break_disk(outbox: Outbox, pragma: str) -> None:
     """Let SQLite itself refuse to write, as a full or read-only disk makes it."""
-    await outbox._submit(lambda: outbox._file._connection.execute(f"PRAGMA {pragma}").fetchall())
+    await outbox._submit(lambda: outbox._file._sql.connection.execute(f"PRAGMA {pragma}").fetchall())
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ async def test_packs_asked_for_are_sent_again_and_those_no_longer_kept_are_count
                 await outbox.store([reading(number)], urgent=True)
                 await listener.until(partial(has_packs, listener, number + 1))
             await until(lambda: nothing_pending(outbox))
-            await outbox._submit(outbox._file._delete, "seq = 2", (), None)
+            await outbox._submit(outbox._file._pruning._delete, "seq = 2", (), None)
             request = ResendRequest(boot=outbox.boot, resend=((1, 3), (5, 5), (7, 99)))
             other = ResendRequest(boot="another", resend=((6, 6),))
             for payload in (b"{nonsense", other.model_dump_json().encode(), request.model_dump_json().encode()):
