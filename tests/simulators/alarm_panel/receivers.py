@@ -10,9 +10,11 @@ from typing import Any
 
 from pysiaalarm.account import SIAAccount
 from pysiaalarm.aio.client import SIAClient
+from pysiaalarm.utils.enums import CommunicationsProtocol
 
 from simulators.alarm_panel import AlarmPanelSimulator
 from simulators.alarm_panel.frames import frame
+from simulators.alarm_panel.quirks import Transport
 
 ACCOUNT = "1234"
 _MESSAGE = re.compile(rb'\n....0...("(?P<token>[A-Z-]+)"(?P<seq>\d{4})R1L0#(?P<account>\w+)\[(?P<data>[^\]]*)\].*)\r')
@@ -48,7 +50,9 @@ async def running(panel: AlarmPanelSimulator) -> AsyncIterator[AlarmPanelSimulat
 
 
 @contextlib.asynccontextmanager
-async def pysiaalarm_receiver(port: int, key: str | None = None) -> AsyncIterator[list[Any]]:
+async def pysiaalarm_receiver(
+    port: int, key: str | None = None, transport: Transport = "tcp"
+) -> AsyncIterator[list[Any]]:
     """A receiver of another maker, with the events it decoded."""
     seen: list[Any] = []
 
@@ -57,8 +61,16 @@ async def pysiaalarm_receiver(port: int, key: str | None = None) -> AsyncIterato
 
     logging.getLogger("pysiaalarm").setLevel(logging.CRITICAL)
     client = SIAClient(  # type: ignore[abstract]  # it makes an instance of a subclass, by protocol
-        "127.0.0.1", port, accounts=[SIAAccount(ACCOUNT, key)], function=take
+        "127.0.0.1",
+        port,
+        accounts=[SIAAccount(ACCOUNT, key)],
+        function=take,
+        protocol=CommunicationsProtocol(transport.upper()),
     )
+    if transport == "udp":
+        # It asserts a base class that asyncio's own transports do not have, and would never reply.
+        server: Any = client.sia_server
+        server.connection_made = lambda made: setattr(server, "transport", made)
     async with tasks_end():
         await client.async_start()
         try:
