@@ -26,21 +26,33 @@ class ScriptedService:
 class ScriptedMachine:
     """Serves a publisher and services on one loopback port and remembers what it was sent."""
 
-    def __init__(self, port: int, major: int = 3, tls: ssl.SSLContext | None = None, scheme: str = "ws") -> None:
+    def __init__(
+        self,
+        port: int,
+        major: int = 3,
+        tls: ssl.SSLContext | None = None,
+        scheme: str = "ws",
+        routes_end: tuple[str, ...] = ("",),
+        listed_end: str = "",
+    ) -> None:
+        self._routes_end = routes_end  # "/" where the machine knows its addresses with a slash at the end
+        self._listed_end = listed_end
         self.port = port
         self.major = major
         self.scheme = scheme
         self._tls = tls
         self.services: dict[str, ScriptedService] = {}
         self.listed: list[str] | None = None
+        self.announced: list[str] = []  # told in ServiceDetailEvents only
         self.received: list[dict[str, Any]] = []
         self.connections: dict[str, list[web.WebSocketResponse]] = {}
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
         app = web.Application()
-        app.router.add_get("/xfs4iot/v1.0", self._publisher)
-        app.router.add_get("/xfs4iot/v1.0/{name}", self._service)
+        for end in self._routes_end:
+            app.router.add_get(f"/xfs4iot/v1.0{end}", self._publisher)
+            app.router.add_get(f"/xfs4iot/v1.0/{{name}}{end}", self._service)
         self._runner = web.AppRunner(app, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls).start()
@@ -71,7 +83,8 @@ class ScriptedMachine:
 
     async def _publisher(self, request: web.Request) -> web.StreamResponse:
         listed = self.services if self.listed is None else self.listed
-        uris = [{"serviceURI": f"{self.scheme}://machine.invalid:{self.port}/xfs4iot/v1.0/{name}"} for name in listed]
+        root = f"{self.scheme}://machine.invalid:{self.port}/xfs4iot/v1.0"
+        uris = [{"serviceURI": f"{root}/{name}{self._listed_end}"} for name in listed]
         answer = {"ServicePublisher.GetServices": {"vendorName": "Sim Vendor", "services": uris}}
         return await self._converse(request, "publisher", ScriptedService(answer))
 
@@ -96,6 +109,10 @@ class ScriptedMachine:
                 await socket.send_str(acknowledge(header["name"], header["requestId"], self.major, "invalidMessage"))
                 continue
             await socket.send_str(acknowledge(header["name"], header["requestId"], self.major))
+            if name == "publisher":
+                for other in self.announced:
+                    detail = {"services": [{"serviceURI": f"{self.scheme}://x:{self.port}/xfs4iot/v1.0/{other}"}]}
+                    await socket.send_str(event("ServicePublisher.ServiceDetailEvent", detail, self.major))
             answer = service.answers.get(header["name"])
             if answer is not None:
                 await socket.send_str(completion(header["name"], header["requestId"], answer, self.major))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.devices import ATM
+from contracts.devices import ATM, SELF_SERVICE_TERMINAL
 from gateway.driver import Observation
 from gateway.drivers.xfs4iot.counters import Counters
 from gateway.drivers.xfs4iot.mapping_storage import StorageView
-from gateway.drivers.xfs4iot.parts import PartNumbers, family_of
-from gateway.drivers.xfs4iot.storage_unit import COUNTS_MOST, Unit, read_unit
+from gateway.drivers.xfs4iot.parts import PARTS_MOST, PartNumbers, family_of
+from gateway.drivers.xfs4iot.storage_unit import COUNTS_MOST, Unit, fill_state, read_unit
 from tests.gateway.xfs4iot.examples import RETAIN_STORAGE, STORAGE
 
 AT_MS = 1_700_000_000_000
@@ -262,3 +262,185 @@ def test_a_unit_keeps_a_bounded_number_of_counts() -> None:
         unit = read_unit(unit, {"cash": {"status": {"initial": items}}}, complaints)
     assert len(unit.counts) <= COUNTS_MOST
     assert complaints
+
+
+def test_two_services_that_share_their_cassettes_tell_of_the_same_parts() -> None:
+    numbers = PartNumbers()
+    dispenser = numbers.assign("CashDispenser1", [cassette("unitA", 1, "S1"), cassette("unitB", 2, "S2")], ("cdm",))
+    acceptor = numbers.assign("CashAcceptor1", [cassette("unit7", 1, "S2"), cassette("unit8", 2, "S1")], ("cim",))
+    assert dispenser.parts == {"unitA": "cdm/unit1", "unitB": "cdm/unit2"}
+    assert acceptor.parts == {"unit7": "cdm/unit2", "unit8": "cdm/unit1"}
+    swapped = numbers.assign("CashDispenser1", [cassette("unitA", 1, "S1"), cassette("unitB", 2, "S9")], ("cdm",))
+    assert (swapped.parts["unitB"], swapped.new) == ("cdm/unit2", {"cdm/unit2"})
+    later = numbers.assign("CashAcceptor1", [cassette("unit7", 1, "S9"), cassette("unit8", 2, "S1")], ("cim",))
+    assert later.parts == {"unit7": "cdm/unit2", "unit8": "cdm/unit1"}
+
+
+def test_units_of_two_services_with_the_same_label_are_two() -> None:
+    numbers = PartNumbers()
+    numbers.assign("A", [cassette("unit1", 1, label="RJ")], ("cdm",))
+    assert numbers.assign("B", [cassette("unit1", 1, label="RJ")], ("cim",)).parts == {"unit1": "cdm/unit2"}
+
+
+def test_units_of_a_service_that_was_renamed_are_known_again() -> None:
+    gone: set[str] = set()
+    numbers = PartNumbers(has_left=gone.__contains__)
+    numbers.assign("Old", [cassette("unit1", 1, label="A"), cassette("unit2", 2)], ("cdm",))
+    gone.add("Old")
+    again = numbers.assign("New", [cassette("unit1", 1, label="A"), cassette("unit2", 2)], ("cdm",))
+    assert (again.parts, again.new) == ({"unit1": "cdm/unit1", "unit2": "cdm/unit2"}, set())
+
+
+def test_a_serial_number_goes_before_a_label_that_two_units_share() -> None:
+    numbers = PartNumbers()
+    numbers.assign("S", [cassette("unit1", 1, "S1", "CAS"), cassette("unit2", 2, "S2", "CAS")], ("cdm",))
+    out = numbers.assign("S", [cassette("unit1", 1, "", "CAS"), cassette("unit2", 2, "S1", "CAS")], ("cdm",))
+    assert out.parts["unit2"] == "cdm/unit1"
+    assert out.parts["unit1"] == "cdm/unit2"
+
+
+def test_part_numbers_are_kept() -> None:
+    first = PartNumbers()
+    first.assign("S", [cassette("unit1", 1, "S1"), cassette("unit2", 2, "S2")], ("cdm",))
+    second = PartNumbers()
+    second.recall({**first.to_keep(), "unit/cdm/unit9": "{broken", "cdm/errors": "4"})
+    again = second.assign("S", [cassette("unit1", 1, "S2"), cassette("unit2", 2, "S1")], ("cdm",))
+    assert (again.parts, again.new) == ({"unit1": "cdm/unit2", "unit2": "cdm/unit1"}, set())
+
+
+def test_a_machine_has_a_bounded_number_of_parts() -> None:
+    numbers = PartNumbers()
+    for service in range(10):
+        units = [cassette(f"unit{slot}", slot, f"{service}-{slot}") for slot in range(1, 33)]
+        assignment = numbers.assign(f"S{service}", units, ("cdm",))
+    assert len(assignment.left_out) == 32
+    assert len(numbers.to_keep()) == PARTS_MOST
+
+
+def test_a_unit_that_two_readings_leave_out_is_missing_and_may_come_back() -> None:
+    view, counters, _ = view_of(STORAGE)
+    without = {"storage": {"unit2": STORAGE["storage"]["unit2"]}}
+    seen = by_path(view.whole(without, ("cdm",), AT_MS, []))
+    assert "cdm/unit1/status" not in seen
+    assert view.is_doubtful
+    seen = by_path(view.whole(without, ("cdm",), AT_MS, []))
+    assert seen["cdm/unit1/status"] == "missing"
+    assert not view.is_doubtful
+    assert "cdm/unit1/status" not in by_path(view.whole(without, ("cdm",), AT_MS, []))
+    assert by_path(view.whole(STORAGE, ("cdm",), AT_MS, []))["cdm/unit1/status"] == "ok"
+    assert counters.total("cdm/notes_dispensed") == 0
+
+
+def test_a_reading_without_any_unit_takes_none_away() -> None:
+    view, _, _ = view_of(STORAGE)
+    for _ in range(3):
+        assert view.whole({"storage": {}}, ("cdm",), AT_MS, []) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "growth"),
+    [
+        (replenished(1000, 800), replenished(1000, 830), 30),  # customers went on while nobody looked
+        (replenished(1000, 800), replenished(1000, 300), 300),  # refilled with the same number, unseen
+        (replenished(1000, 100), replenished(2000, 500), 500),  # refilled with another one
+        (replenished(1000, 800), replenished(1000, 800), 0),
+    ],
+)
+def test_what_a_cassette_counted_while_the_gateway_was_down_is_caught_up(
+    before: dict[str, Any], after: dict[str, Any], growth: int
+) -> None:
+    def live(kept: dict[str, str], reading: dict[str, Any]) -> tuple[dict[str, str], Counters]:
+        counters, numbers = Counters(ATM), PartNumbers()
+        counters.recall(kept)
+        numbers.recall(kept)
+        view = StorageView("S", ATM, counters, numbers)
+        view.watch_begins()
+        view.whole(reading, ("cdm",), AT_MS, [])
+        return {**counters.to_keep(), **numbers.to_keep()}, counters
+
+    kept, _ = live({}, before)
+    _, counters = live(kept, after)
+    assert counters.total("cdm/notes_dispensed") == growth
+
+
+def test_an_exchange_that_ends_while_a_reading_is_on_its_way_explains_the_next_one() -> None:
+    view, counters, _ = view_of(replenished(1000, 800))
+    view.asked()
+    view.whole(replenished(1000, 800), ("cdm",), AT_MS, [])
+    view.asked()
+    view.exchange_ended()
+    view.whole(replenished(1000, 800), ("cdm",), AT_MS, [])  # the answer was written before the exchange ended
+    view.asked()
+    view.whole(replenished(1000, 12), ("cdm",), AT_MS, [])
+    assert counters.total("cdm/notes_dispensed") == 12
+
+
+def test_events_that_tell_a_refill_in_pieces_are_one_refill() -> None:
+    view, counters, _ = view_of(replenished(1000, 800))
+    for _ in range(2):
+        view.asked()
+        view.whole(replenished(1000, 800), ("cdm",), AT_MS, [])
+
+    def told(status: dict[str, Any]) -> None:
+        view.change({"unit1": {"cash": {"status": status}}}, ("cdm",), AT_MS, [])
+
+    told({"initial": {"typeUSD20A": {"fit": 2000}}})
+    told({"out": {"presented": {"typeUSD20A": {"fit": 25}}}})
+    assert counters.total("cdm/notes_dispensed") == 25
+
+
+def test_a_retain_bin_that_was_emptied_counts_on() -> None:
+    def retained(count: int) -> dict[str, Any]:
+        card = {"capabilities": {"type": "retain"}, "status": {"count": count, "retainCount": count}}
+        return {"storage": {"unitR": {"card": card}}}
+
+    view, counters, _ = view_of(retained(31), "idc")
+    for count in (31, 33, 1, 2):
+        view.whole(retained(count), ("idc",), AT_MS, [])
+    assert counters.total("idc/retained") == 4
+
+
+def cash(initial: int, status: dict[str, Any] | None = None, capacity: int = 0, **configuration: Any) -> Unit:
+    counts = {"initial": {"typeA": {"fit": initial}}, **(status or {})}
+    raw = {"capacity": capacity, "cash": {"configuration": configuration, "status": counts}}
+    return read_unit(Unit("unit1"), raw, [])
+
+
+def cards(count: int, type_: str, threshold: int | None = None, capacity: int = 0) -> Unit:
+    configuration = {} if threshold is None else {"threshold": threshold}
+    card = {"capabilities": {"type": type_}, "configuration": configuration, "status": {"count": count}}
+    return read_unit(Unit("unit1"), {"capacity": capacity, "card": card}, [])
+
+
+@pytest.mark.parametrize(
+    ("unit", "state"),
+    [
+        (cash(199, lowThreshold=200), "low"),
+        (cash(200, lowThreshold=200), "ok"),
+        (cash(0, lowThreshold=200), "empty"),
+        (cash(901, highThreshold=900, capacity=1000), "high"),
+        (cash(1000, highThreshold=900, capacity=1000), "full"),
+        (cash(5, {"in": {"retractOperations": 3}}, maxRetracts=3), "full"),
+        (cash(199, {"replenishmentStatus": "OK"}, lowThreshold=200), "ok"),  # the device knows better
+        (cards(31, "retain", 30), "high"),
+        (cards(40, "retain", 30, 40), "full"),
+        (cards(3, "retain"), "ok"),
+        (cards(19, "dispense", 20), "low"),
+        (cards(200, "dispense", 20), "ok"),
+        (cards(0, "dispense", 20), "empty"),
+        (Unit("unit1", sort="cash"), None),
+        (read_unit(Unit("unit1"), {"printer": {"status": {"index": 1}}}, []), None),
+    ],
+)
+def test_a_fill_state_that_is_not_told_follows_from_counts_and_thresholds(unit: Unit, state: str | None) -> None:
+    assert fill_state(unit) == state
+
+
+def test_the_card_stock_of_a_terminal_becomes_its_part() -> None:
+    stock = {"capabilities": {"type": "Dispense"}, "status": {"count": 180, "replenishmentStatus": "OK"}}
+    counters = Counters(SELF_SERVICE_TERMINAL)
+    view = StorageView("S", SELF_SERVICE_TERMINAL, counters, PartNumbers())
+    seen = by_path(view.whole({"storage": {"unit1": {"card": stock}}}, ("idc",), AT_MS, []))
+    assert seen == {"idc/stock1/count": 180, "idc/stock1/replenishment": "ok"}
+    identity_cards = StorageView("T", SELF_SERVICE_TERMINAL, counters, PartNumbers())
+    assert identity_cards.whole({"storage": {"unit1": {"card": stock}}}, ("idr",), AT_MS, []) == []
