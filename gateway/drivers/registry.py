@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from contracts.devices import ALARM_PANEL, ATM, FOOTFALL_SENSOR, SELF_SERVICE_TERMINAL
+from contracts.devices import ALARM_PANEL, ATM, CAMERA, FOOTFALL_SENSOR, SELF_SERVICE_TERMINAL
 from contracts.signals import DeviceKind
 from gateway.driver import Driver
 from runtime.clock import Clock
@@ -50,6 +50,7 @@ ROWS: Final[dict[str, Row]] = {
     "xfs": Row("xfs4iot", frozenset({ATM.name, SELF_SERVICE_TERMINAL.name})),
     "dc09": Row("sia_dc09", frozenset({ALARM_PANEL.name}), answers=True),
     "axis": Row("axis", frozenset({FOOTFALL_SENSOR.name})),
+    "onvif": Row("onvif", frozenset({CAMERA.name})),
 }
 
 
