@@ -1,6 +1,7 @@
-"""The ATM: a physical model of a dispenser with customers and wear, behind an XFS4IoT server."""
+"""The ATM: a physical model of a dispenser or recycler with customers and wear, behind an XFS4IoT server."""
 
-from simulators.atm.message_format import Dialect
-from simulators.atm.simulator import FAILURES, AtmSimulator
+from simulators.atm.failures import FAILURES
+from simulators.atm.simulator import AtmSimulator
+from simulators.xfs4iot import Dialect, Quirks
 
-__all__ = ["FAILURES", "AtmSimulator", "Dialect"]
+__all__ = ["FAILURES", "AtmSimulator", "Dialect", "Quirks"]

@@ -8,8 +8,8 @@ from enum import StrEnum
 class Cassette:
     """A cassette that notes are dispensed from.
 
-    The count is never stored: it is the opening count minus everything that left, by where it went, as in the machines
-    themselves.
+    The count is never stored: it is the opening count plus what was deposited minus everything that left, by where it
+    went, as in the machines themselves.
 
     Attributes:
         number: place in the safe, from 1.
@@ -24,6 +24,8 @@ class Cassette:
         in_transport: notes stuck in the transport.
         unknown: notes a technician took out by hand.
         face_value: value of a note in the currency's unit.
+        deposited: notes that customers put in and that went into it.
+        recycles: customers' notes go into it.
     """
 
     number: int
@@ -38,6 +40,8 @@ class Cassette:
     in_transport: int = 0
     unknown: int = 0
     face_value: int = 100
+    deposited: int = 0
+    recycles: bool = False
 
     @property
     def gone(self) -> int:
@@ -47,13 +51,20 @@ class Cassette:
     @property
     def count(self) -> int:
         """Notes in it."""
-        return self.initial - self.gone
+        return self.initial + self.deposited - self.gone
+
+    @property
+    def room(self) -> int:
+        """Notes that could still be put in."""
+        return self.capacity - self.count if self.recycles and self.seated else 0
 
     @property
     def replenishment(self) -> str:
         """Fill state in the standard's words."""
         if self.count == 0:
             return "empty"
+        if self.recycles and self.count >= self.capacity:
+            return "full"
         return "low" if self.count < self.low_threshold else "ok"
 
     def pick(self) -> None:
@@ -83,7 +94,7 @@ class Cassette:
             raise ValueError(f"cassette {self.number}: {self.stacked + self.in_transport} of its notes are under way")
         before = self.count
         self.initial = notes
-        self.presented = self.rejected = self.unknown = 0
+        self.presented = self.rejected = self.unknown = self.deposited = 0
         return before
 
     def leave(self, notes: int) -> int:
@@ -102,6 +113,8 @@ class BinPurpose(StrEnum):
 
     REJECT = "reject"
     RETRACT = "cashOutRetract"
+    DEPOSIT = "cashIn"
+    DEPOSIT_RETRACT = "cashInRetract"
 
 
 @dataclass(slots=True)
@@ -117,6 +130,7 @@ class Bin:
         most_operations: retracts it can hold, ``None`` where only notes count.
         notes: notes in it.
         operations: retracts since it was emptied.
+        suspect: of the notes, those that may be forged.
     """
 
     number: int
@@ -127,6 +141,7 @@ class Bin:
     most_operations: int | None = None
     notes: int = 0
     operations: int = 0
+    suspect: int = 0
 
     @property
     def full(self) -> bool:
@@ -145,7 +160,7 @@ class Bin:
 
     def empty(self) -> int:
         """Take everything out; returns how many notes."""
-        notes, self.notes, self.operations = self.notes, 0, 0
+        notes, self.notes, self.operations, self.suspect = self.notes, 0, 0, 0
         return notes
 
 
@@ -157,3 +172,4 @@ class Ledger:
     unloaded: int = 0
     taken: int = 0
     removed_by_hand: int = 0
+    brought: int = 0

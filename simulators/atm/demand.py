@@ -3,9 +3,11 @@
 import math
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from simulators.atm.acceptor import NOTES_PER_DEPOSIT
 
 HOURLY_PCT: Final = (
     0.5, 0.3, 0.2, 0.2, 0.2, 0.4, 1.1, 2.8, 5.9, 8.4, 9.0, 8.4,
@@ -20,8 +22,11 @@ MEAN_TRANSACTIONS_PER_DAY: Final = 200.0
 _VARIATION_BETWEEN_MACHINES = 0.45
 
 _MIX_PCT: Final = {"withdrawal": 60, "enquiry": 26, "transfer": 10, "other": 4}
+_RECYCLER_MIX_PCT: Final = {"withdrawal": 42, "deposit": 22, "enquiry": 22, "transfer": 10, "other": 4}
+_DEPOSIT_MEDIAN_NOTES: Final = 12.0
+_DEPOSIT_SIGMA: Final = 0.9  # lognormal: median 12 notes, mean 18
 _NOTES_PCT: Final = {1: 8, 2: 11, 3: 8, 5: 16, 8: 4, 10: 24, 15: 4, 20: 13, 30: 5, 40: 2, 50: 5}
-_MEDIAN_S: Final = {"withdrawal": 50.0, "enquiry": 35.0, "transfer": 35.0, "other": 35.0}
+_MEDIAN_S: Final = {"withdrawal": 50.0, "deposit": 85.0, "enquiry": 35.0, "transfer": 35.0, "other": 35.0}
 _SIGMA: Final = 0.35
 _CARD_SHARE: Final = 0.7
 _RECEIPT_SHARE: Final = 0.35
@@ -29,9 +34,10 @@ _RUSH_NOTES: Final = 20
 
 
 class Purpose(StrEnum):
-    """What a customer wants from a machine that only dispenses."""
+    """What a customer wants; deposits at recyclers only."""
 
     WITHDRAWAL = "withdrawal"
+    DEPOSIT = "deposit"
     ENQUIRY = "enquiry"
     TRANSFER = "transfer"
     OTHER = "other"
@@ -43,7 +49,7 @@ class Visit:
 
     Attributes:
         purpose: what for.
-        notes: notes of CNY 100 wanted, 0 unless a withdrawal.
+        notes: notes of CNY 100 wanted or brought, else 0.
         with_card: uses a card; otherwise a code or the face.
         duration_s: how long it takes where nothing goes wrong, seconds of the world.
         wants_receipt: asks for one.
@@ -68,33 +74,16 @@ def rate_per_s(at: datetime, transactions_per_day: float) -> float:
     return transactions_per_day * WEEKDAY_FACTOR[at.weekday()] * share / 3600
 
 
-def next_arrival_s(at: datetime, transactions_per_day: float, chance: random.Random) -> float:
-    """Seconds of the world until the next customer: a Poisson process whose rate follows the hours.
-
-    Args:
-        at: local time of the world.
-        transactions_per_day: mean over a week, above 0.
-        chance: random source.
-    """
-    demand = chance.expovariate(1.0)
-    waited_s = 0.0
-    while True:
-        rate = rate_per_s(at, transactions_per_day)
-        next_hour = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-        left_s = (next_hour - at).total_seconds()
-        if demand <= rate * left_s:
-            return waited_s + demand / rate
-        demand -= rate * left_s
-        waited_s += left_s
-        at = next_hour
-
-
-def next_visit(chance: random.Random) -> Visit:
+def next_visit(chance: random.Random, *, recycler: bool = False) -> Visit:
     """Draw what the next customer wants."""
-    purpose = Purpose(chance.choices(list(_MIX_PCT), list(_MIX_PCT.values()))[0])
+    mix = _RECYCLER_MIX_PCT if recycler else _MIX_PCT
+    purpose = Purpose(chance.choices(list(mix), list(mix.values()))[0])
     notes = 0
     if purpose is Purpose.WITHDRAWAL:
         notes = chance.choices(list(_NOTES_PCT), list(_NOTES_PCT.values()))[0]
+    if purpose is Purpose.DEPOSIT:
+        notes = round(chance.lognormvariate(math.log(_DEPOSIT_MEDIAN_NOTES), _DEPOSIT_SIGMA))
+        notes = min(NOTES_PER_DEPOSIT, max(1, notes))
     return Visit(
         purpose=purpose,
         notes=notes,

@@ -4,8 +4,9 @@ import random
 from collections.abc import Sequence
 from enum import StrEnum
 
+from simulators.atm.acceptor import Acceptor
 from simulators.atm.cash_units import Bin, BinPurpose, Cassette, Ledger
-from simulators.atm.happenings import (
+from simulators.modules.happenings import (
     Module,
     ModuleFailed,
     NotesPresented,
@@ -15,7 +16,7 @@ from simulators.atm.happenings import (
     Report,
     ShutterMoved,
 )
-from simulators.atm.wear import Wear
+from simulators.modules.wear import Wear
 
 NOTES_PER_DISPENSE = 40
 """Most notes of one bunch. Source: Genmega G2500 manual."""
@@ -45,10 +46,20 @@ class Dispenser:
         cassettes: in the order they are emptied.
         chance: random source of rejects and jams.
         report: told what happens.
+        ledger: notes that entered and left the machine; what the cassettes hold is entered here.
+        acceptor: where it recycles what customers put in, ``None`` where it only dispenses.
     """
 
-    def __init__(self, cassettes: Sequence[Cassette], chance: random.Random, report: Report) -> None:
+    def __init__(
+        self,
+        cassettes: Sequence[Cassette],
+        chance: random.Random,
+        report: Report,
+        ledger: Ledger,
+        acceptor: Acceptor | None = None,
+    ) -> None:
         self.cassettes = tuple(cassettes)
+        self.acceptor = acceptor
         after = len(self.cassettes)
         self.reject_bin = Bin(
             after + 1, BinPurpose.REJECT, capacity=300, high_threshold=200, reserve=NOTES_PER_DISPENSE
@@ -68,7 +79,12 @@ class Dispenser:
         self.exchange_active = False
         self.hardware_error = False
         self.busy = False
-        self.ledger = Ledger(loaded=sum(cassette.count for cassette in self.cassettes))
+        self.trap = False
+        self.trapped = 0
+        self.unplugged = False
+        self.poor_notes_share = 0.0
+        self.ledger = ledger
+        ledger.loaded += sum(cassette.count for cassette in self.cassettes)
         self._chance = chance
         self._report = report
 
@@ -101,7 +117,8 @@ class Dispenser:
     @property
     def blocked(self) -> bool:
         """Dispensing is impossible, whatever the cassettes hold."""
-        return self.jammed or self.hardware_error or self.reject_bin.full or self.retract_bin.full
+        broken = self.jammed or self.hardware_error or self.unplugged
+        return broken or self.reject_bin.full or self.retract_bin.full
 
     @property
     def readiness(self) -> str:
@@ -115,6 +132,8 @@ class Dispenser:
     @property
     def device(self) -> str:
         """Module state in the standard's words."""
+        if self.unplugged:
+            return "offline"
         if self.hardware_error:
             return "hardwareError"
         return "deviceBusy" if self.busy else "online"
@@ -122,9 +141,11 @@ class Dispenser:
     def balance(self) -> int:
         """Notes unaccounted for: 0, or the model has lost or invented money."""
         inside = sum(cassette.count for cassette in self.cassettes) + self.in_stacker + self.in_transport
-        inside += self.at_output + self.reject_bin.notes + self.retract_bin.notes
+        inside += self.at_output + self.trapped + self.reject_bin.notes + self.retract_bin.notes
+        if self.acceptor is not None:
+            inside += self.acceptor.inside
         left = self.ledger.unloaded + self.ledger.taken + self.ledger.removed_by_hand
-        return self.ledger.loaded - inside - left
+        return self.ledger.loaded + self.ledger.brought - inside - left
 
     # -- what customers make it do -------------------------------------------------------------------------------------
 
@@ -168,7 +189,9 @@ class Dispenser:
         return notes
 
     def take(self) -> int:
-        """The customer takes what is held out; returns how many notes."""
+        """The customer takes what is held out; returns how many notes, 0 where a trap holds them."""
+        if self.trap:
+            return 0
         notes, self.at_output = self.at_output, 0
         if notes:
             self.ledger.taken += notes
@@ -178,12 +201,20 @@ class Dispenser:
         return notes
 
     def retract(self) -> int:
-        """Draw in what nobody took; returns how many notes, 0 where the shutter is stuck over them."""
+        """Draw in what nobody took; returns how many notes, 0 where the shutter is stuck over them or a trap holds them.
+
+        A retract that brings nothing back counts as one: the bin's mechanism has moved.
+        """
         if not self.at_output or self.shutter_jammed:
             return 0
         notes, self.at_output = self.at_output, 0
-        self.retract_bin.notes += notes
         self.retract_bin.operations += 1
+        if self.trap:
+            self.trapped += notes
+            text = "retract failed, notes missing at sensor S3"
+            self._report(ModuleFailed(Module.DISPENSER, Remedy.SECURITY, text))
+            notes = 0
+        self.retract_bin.notes += notes
         self._report(NotesRetracted(notes))
         self._close_shutter()
         return notes
@@ -220,6 +251,10 @@ class Dispenser:
         self._report(ModuleFailed(Module.DISPENSER, Remedy.ENGINEER, f"output shutter {self.shutter}, motor stalled"))
         self._report(ShutterMoved(self.shutter))
 
+    def unplug(self) -> None:
+        """Somebody pulls its cable and connects a computer of his own."""
+        self.unplugged = True
+
     def _pick(self, cassette: Cassette) -> None:
         cassette.pick()
         if self.wear.fails(self._chance):
@@ -231,7 +266,7 @@ class Dispenser:
         soft_jam = self._chance.random() < _SOFT_JAM_PER_NOTE
         if soft_jam:
             self._report(ModuleFailed(Module.DISPENSER, Remedy.NOBODY, "pick retried, note skewed"))
-        reject_share = _REJECT_PER_NOTE + _REJECT_GROWTH_PER_NOTE * self.wear.operations
+        reject_share = _REJECT_PER_NOTE + _REJECT_GROWTH_PER_NOTE * self.wear.operations + self.poor_notes_share
         if soft_jam or self._chance.random() < reject_share:
             cassette.stacked -= 1
             cassette.rejected += 1
@@ -246,8 +281,9 @@ class Dispenser:
             cassette.unknown += under_way
             cassette.in_transport = cassette.stacked = 0
             self.ledger.removed_by_hand += under_way
-        self.ledger.removed_by_hand += self.at_output
-        self.at_output = 0
+        self.ledger.removed_by_hand += self.at_output + self.trapped
+        self.at_output = self.trapped = 0
+        self.trap = self.unplugged = False
         self.transport = "ok"
         self.hardware_error = False
         self._close_shutter()
@@ -277,6 +313,9 @@ class Dispenser:
             self.ledger.loaded += notes
             cassette.seated = True
         self.ledger.unloaded += self.reject_bin.empty() + self.retract_bin.empty()
+        if self.acceptor is not None:
+            self.acceptor.empty()
+        self.poor_notes_share = 0.0
 
     def leave(self, cassette: Cassette, notes: int) -> None:
         """Leave only so many notes in a cassette, as after a short replenishment."""

@@ -1,40 +1,23 @@
 """An ATM that customers use, that wears and fails, reachable over XFS4IoT."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from simulators.atm.conversation import Pace
-from simulators.atm.demand import hurried_withdrawal, next_arrival_s, next_visit, typical_transactions_per_day
+from simulators.atm.demand import next_visit, rate_per_s, typical_transactions_per_day
+from simulators.atm.exchange import exchange_script
+from simulators.atm.failures import FAILURES, Party, Site
 from simulators.atm.machine import Machine, Witness
-from simulators.atm.message_format import MESSAGE_MAJORS, Dialect, MessageFormat
-from simulators.atm.receipt_printer import LOW_RECEIPTS
-from simulators.atm.service_host import ServiceHost
-from simulators.atm.services import SERVICES
-from simulators.atm.technician import exchange_script, repair_script
 from simulators.atm.visits import visit_script
+from simulators.modules.arrivals import next_arrival_s
+from simulators.modules.patronage import Patronage, Script
+from simulators.modules.technician import STEP_S, Crew, repair_script
 from simulators.world import World
+from simulators.xfs4iot import Dialect, Pace, Quirks, ServiceHost
 
-FAILURES: Final = (
-    "note_jam",
-    "shutter_jam",
-    "run_low",
-    "run_out",
-    "paper_low",
-    "receipt_jam",
-    "card_jam",
-    "service_crash",
-)
-
-_RUN_LOW_NOTES_LEFT = 5  # above the low threshold: the next withdrawal or two take it below
-_RUN_OUT_NOTES_LEFT = 4  # in each cassette: what one withdrawal takes
-_RUSH_ARRIVAL_S = 0.5
-_RUSH_PHASE_S = 0.25
-_LEAVING_PHASE_S = 0.05
-_TICK_S = 1.0
-_FREE_TIMEOUT_S = 10.0
-_RESTART_S = 2.0
+_TICK_S: Final = 1.0
+_RESTART_STEPS: Final = 8
 
 
 class AtmSimulator:
@@ -44,13 +27,17 @@ class AtmSimulator:
         local_id: id inside the branch.
         world: seed, pace and local time, in the scope of its branch.
         port: port of the service publisher, 0 for any free one.
+        quirks: how its server differs from the newest standard; overrides the next two.
         message_major: XFS4IoT message format 1, 2 or 3.
         dialect: whose reading of the specification the server follows.
+        recycler: it takes deposits too, and dispenses them again.
         host: address to listen on.
         transactions_per_day: how busy it is; drawn around 200 by default.
         answer_median_s: median time to answer a command, real seconds; the slowest of 100 takes ten times that.
         hardware_error_share: share of jams after which the dispenser gives up 60 s later, 0 to 1.
-        crash_service: the service that ``service_crash`` ends.
+        crash_service: the service that ``service_crash`` ends and that ``service_hang`` stops.
+        decay_pace: how much faster than the world's time ``dirty_reader`` and ``reject_creep`` get worse.
+        work_step_s: how long a crew takes for one of the eight steps of its work, real seconds.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -64,37 +51,47 @@ class AtmSimulator:
         world: World,
         port: int,
         *,
+        quirks: Quirks | None = None,
         message_major: int = 3,
         dialect: Dialect = Dialect.STANDARD,
+        recycler: bool = False,
         host: str = "127.0.0.1",
         transactions_per_day: float | None = None,
         answer_median_s: float = 0.04,
         hardware_error_share: float = 0.3,
         crash_service: str = "ReceiptPrinter1",
+        decay_pace: float = 1.0,
+        work_step_s: float = STEP_S,
     ) -> None:
-        if message_major not in MESSAGE_MAJORS:
-            raise ValueError(f"{local_id}: message_major {message_major}, expected one of {MESSAGE_MAJORS}")
         if transactions_per_day is not None and transactions_per_day <= 0:
             raise ValueError(f"{local_id}: transactions_per_day {transactions_per_day}, expected more than 0")
-        if crash_service not in {service.name for service in SERVICES}:
-            raise ValueError(f"{local_id}: crash_service {crash_service!r}, expected a service's name")
+        if decay_pace <= 0:
+            raise ValueError(f"{local_id}: decay_pace {decay_pace}, expected more than 0")
+        quirks = quirks or Quirks.of(dialect, message_major)
         self.local_id = local_id
+        self.machine = Machine(
+            world.chance(f"{local_id}/machine"),
+            hardware_error_share=hardware_error_share,
+            recycler=recycler,
+            major=quirks.message_major,
+            **({"cassettes": 3, "capacity": 2200} if recycler else {}),
+        )
+        if crash_service not in {service.name for service in self.machine.services}:
+            raise ValueError(f"{local_id}: crash_service {crash_service!r}, expected a service's name")
         self._world = world
-        self._crash_service = crash_service
+        self._recycler = recycler
+        self._work_step_s = work_step_s
         self._chance = world.chance(f"{local_id}/customers")
         self._per_day = transactions_per_day or typical_transactions_per_day(self._chance)
-        self.machine = Machine(world.chance(f"{local_id}/machine"), hardware_error_share=hardware_error_share)
         pace = Pace(answer_median_s, world.chance(f"{local_id}/answers"))
-        self._host = ServiceHost(self.machine, MessageFormat(message_major, dialect), host, port, pace)
-        self._stirred = asyncio.Event()
-        self._free = asyncio.Event()
-        self._free.set()
-        self._one_crew = asyncio.Lock()
-        self._rush_ends: Callable[[], bool] | None = None
+        self._host = ServiceHost(self.machine, quirks, host, port, pace)
+        self._patronage = Patronage(world, self, self._host.publish)
+        self._crew = Crew(self.machine.cabinet, self._patronage, self._host.publish)
+        self._site = Site(self.machine, self._host, self._patronage, world, crash_service, decay_pace)
 
     @property
     def failures(self) -> Collection[str]:
-        return FAILURES
+        return [name for name, failure in FAILURES.items() if self._recycler or not failure.recycler]
 
     @property
     def port(self) -> int:
@@ -129,102 +126,64 @@ class AtmSimulator:
     async def run(self) -> None:
         """Let customers come and time pass, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._receive_customers())
+            group.create_task(self._patronage.receive())
             group.create_task(self._age())
 
     async def stop(self) -> None:
         """Stop serving."""
         await self._host.stop()
 
-    async def _receive_customers(self) -> None:
-        while True:
-            rush = self._rush_ends
-            await self._pause(_RUSH_ARRIVAL_S if rush else self._next_arrival_s())
-            if self._rush_ends is not rush:
-                continue  # whoever was waited for is not the next one any more
-            if self.machine.attended:
-                self.machine.witness.turned_away += 1
-                continue
-            visit = hurried_withdrawal(self.machine.dispenser.available) if rush else next_visit(self._chance)
-            await self._play_visit(visit_script(self.machine, visit, self._chance))
-            if self._rush_ends is not None and self._rush_ends():
-                self._rush_ends = None
-
-    def _next_arrival_s(self) -> float:
-        """Real seconds until the next customer of an ordinary day."""
-        return self._world.real_s(next_arrival_s(self._world.local_time(), self._per_day, self._chance))
-
-    async def _play_visit(self, script: Iterator[float]) -> None:
-        self._free.clear()
-        try:
-            for world_s in script:
-                self._host.publish()
-                await self._pause(self._world.real_s(world_s))
-        finally:
-            for _ in script:  # where the simulation ends in mid-visit, the customer still leaves with card and cash
-                continue
-            self._host.publish()
-            self._free.set()
-
     async def _age(self) -> None:
+        site = self._site
         while True:
             await asyncio.sleep(_TICK_S)
-            self.machine.tick(self._world.clock.now_ms())
-            self._host.publish()
+            self.machine.tick(self._world.clock.now_ms(), self._world.local_time())
+            if site.blast_in_s is not None:
+                site.blast_in_s -= _TICK_S
+                site.switched_off = site.switched_off or site.blast_in_s <= 0
+            await self._settle()
 
-    async def _pause(self, real_s: float) -> None:
-        """Wait, but look again at how long whenever something stirs."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        while (left_s := began + min(real_s, self._longest_pause_s()) - loop.time()) > 0:
-            self._stirred.clear()
-            try:
-                async with asyncio.timeout(left_s):
-                    await self._stirred.wait()
-            except TimeoutError:
-                return
+    async def _settle(self) -> None:
+        """Let the net see what became of the machine: news, or nothing at all."""
+        if self._site.dark and not self._host.dark:
+            await self._host.go_dark()
+        elif not self._site.dark and self._host.dark:
+            await self._host.light_up()
+        self._host.publish()
 
-    def _longest_pause_s(self) -> float:
-        if self.machine.attended and not self._free.is_set():
-            return _LEAVING_PHASE_S
-        return _RUSH_PHASE_S if self._rush_ends else float("inf")
+    # -- customers: simulators.modules.patronage.Premises --------------------------------------------------------------
+
+    @property
+    def attended(self) -> bool:
+        """A crew has it, or there is nothing to be had from it."""
+        return self.machine.attended or self._site.dark
+
+    def next_arrival_s(self) -> float:
+        """Seconds of the world until the next customer."""
+        return next_arrival_s(self._world.local_time(), lambda at: rate_per_s(at, self._per_day), self._chance)
+
+    def next_script(self) -> Script:
+        """The next customer's visit."""
+        return visit_script(self.machine, next_visit(self._chance, recycler=self._recycler), self._chance)
+
+    def turn_away(self) -> None:
+        """A customer found it attended."""
+        self.machine.witness.turned_away += 1
 
     # -- failures ------------------------------------------------------------------------------------------------------
 
     async def inject(self, failure: str) -> None:
         """Let a failure happen now; one that is there already changes nothing.
 
-        ``run_low`` and ``run_out`` leave few notes and send customers in a rush who take them, so both need :meth:`run`.
+        ``run_low``, ``run_out`` and ``cash_trap`` send customers in a rush who bring it about, and ``explosive``,
+        ``mains_failure``, ``dirty_reader`` and ``reject_creep`` take their time, so all these need :meth:`run`.
 
         Raises:
             ValueError: no such failure.
         """
-        self._check(failure)
-        machine = self.machine
-        match failure:
-            case "note_jam":
-                machine.dispenser.jam_notes()
-            case "shutter_jam":
-                machine.dispenser.jam_shutter()
-            case "run_low":
-                first = machine.dispenser.cassettes[0]
-                machine.dispenser.leave(first, first.low_threshold + _RUN_LOW_NOTES_LEFT)
-                self._rush_ends = lambda: first.replenishment != "ok"
-            case "run_out":
-                for cassette in machine.dispenser.cassettes:
-                    machine.dispenser.leave(cassette, _RUN_OUT_NOTES_LEFT)
-                self._rush_ends = lambda: machine.dispenser.available == 0
-            case "paper_low":
-                machine.printer.fit_roll(min(machine.printer.receipts_left, LOW_RECEIPTS - 1))
-            case "receipt_jam":
-                machine.printer.jam()
-            case "card_jam":
-                machine.card_reader.jam()
-            case _:
-                self._host.crash(self._crash_service)
-                machine.printer.served = machine.printer.served and self._crash_service != "ReceiptPrinter1"
-        self._stirred.set()
-        self._host.publish()
+        FAILURES[self._checked(failure)].begin(self._site)
+        self._patronage.stir()
+        await self._settle()
 
     async def repair(self, failure: str) -> None:
         """Do what a technician, the cash crew or the service desk does about a failure; takes 2 to 3 s.
@@ -235,50 +194,22 @@ class AtmSimulator:
             ValueError: no such failure.
             TimeoutError: the customer did not leave within 10 s.
         """
-        self._check(failure)
-        if failure == "service_crash":  # from afar; nobody touches the machine
-            await asyncio.sleep(_RESTART_S)
-            self._host.restart(self._crash_service)
-            self.machine.printer.served = True
-            return
-        async with self._one_crew:
-            mend = self._by_hand(failure)
-            try:
-                await self._free_of_customers("maintenance" if mend else "supervisor")
-                self._rush_ends = None
-                await self._work(repair_script(self.machine, mend) if mend else exchange_script(self.machine))
-            finally:
-                self.machine.cabinet.operator_switch = "run"
-                self._host.publish()
+        wrong = FAILURES[self._checked(failure)]
+        match wrong.party:
+            case Party.NOBODY:
+                await asyncio.sleep(_RESTART_STEPS * self._work_step_s)
+                wrong.mend(self._site)
+            case Party.CASH_CREW:
+                await self._crew.work("supervisor", lambda: exchange_script(self.machine, self._work_step_s))
+                wrong.mend(self._site)
+            case Party.TECHNICIAN:
+                await self._crew.work(
+                    "maintenance",
+                    lambda: repair_script(self.machine, lambda: wrong.mend(self._site), self._work_step_s),
+                )
+        await self._settle()
 
-    def _by_hand(self, failure: str) -> Callable[[], None] | None:
-        """What a technician's hand does about it; ``None`` where fresh cassettes are what is needed."""
-        machine = self.machine
-        return {
-            "note_jam": machine.dispenser.clear,
-            "shutter_jam": machine.dispenser.clear,
-            "paper_low": machine.printer.fit_roll,
-            "receipt_jam": machine.printer.clear,
-            "card_jam": machine.card_reader.clear,
-        }.get(failure)
-
-    async def _free_of_customers(self, operator_switch: str) -> None:
-        self.machine.cabinet.operator_switch = operator_switch
-        self._stirred.set()
-        self._host.publish()
-        async with asyncio.timeout(_FREE_TIMEOUT_S):
-            await self._free.wait()
-
-    async def _work(self, script: Iterator[float]) -> None:
-        try:
-            for real_s in script:
-                self._host.publish()
-                await asyncio.sleep(real_s)
-        finally:
-            for _ in script:  # an interrupted crew still leaves the machine in order
-                continue
-            self._host.publish()
-
-    def _check(self, failure: str) -> None:
-        if failure not in FAILURES:
-            raise ValueError(f"{self.local_id}: no failure {failure!r}, expected one of {', '.join(FAILURES)}")
+    def _checked(self, failure: str) -> str:
+        if failure not in self.failures:
+            raise ValueError(f"{self.local_id}: no failure {failure!r}, expected one of {', '.join(self.failures)}")
+        return failure

@@ -1,39 +1,49 @@
-"""What the modules with boxes in them answer to ``Storage.GetStorage``."""
+"""What the ATM's cash module answers to ``Storage.GetStorage``."""
 
-from simulators.atm.card_reader import RETAIN_CAPACITY, RETAIN_HIGH
+from typing import Final
+
 from simulators.atm.cash_units import Bin, BinPurpose, Cassette
-from simulators.atm.happenings import Module
-from simulators.atm.machine import Machine
-from simulators.atm.message_format import Json
+from simulators.atm.dispenser import Dispenser
+from simulators.xfs4iot.message_format import Json
 
-CURRENCY = "CNY"
-RETAIN_UNIT = "unitRETAIN"
+CURRENCY: Final = "CNY"
+FACE_VALUE: Final = 100
 
-_ALL_ITEMS = {"fit": True, "unfit": True, "unrecognized": True, "counterfeit": True, "suspect": True, "inked": True}
-
-
-def storage(machine: Machine, module: Module) -> Json:
-    """Storage units of one module by key; empty where it has none."""
-    if module is Module.DISPENSER:
-        dispenser = machine.dispenser
-        units = {f"unit{cassette.number}": _cassette(cassette) for cassette in dispenser.cassettes}
-        return units | {f"unit{box.number}": _bin(box) for box in (dispenser.reject_bin, dispenser.retract_bin)}
-    if module is Module.CARD_READER:
-        return {RETAIN_UNIT: _retain_bin(machine)}
-    return {}
+_ALL_ITEMS: Final = {
+    "fit": True, "unfit": True, "unrecognized": True, "counterfeit": True, "suspect": True, "inked": True,
+}  # fmt: skip
+_NAMES: Final = {
+    BinPurpose.REJECT: ("REJ", "Reject bin"),
+    BinPurpose.RETRACT: ("RETR", "Retract bin"),
+    BinPurpose.DEPOSIT: ("DEP", "Deposit cassette"),
+    BinPurpose.DEPOSIT_RETRACT: ("DRET", "Deposit retract bin"),
+}
 
 
-def note_type(cassette: Cassette) -> str:
-    """Name of a cassette's note type: ``typeCNY100A``."""
-    return f"type{CURRENCY}{cassette.face_value}A"
+def cash_storage(dispenser: Dispenser) -> Json:
+    """Storage units of the dispenser, and of the acceptor where it recycles, by key."""
+    boxes = [dispenser.reject_bin, dispenser.retract_bin]
+    if dispenser.acceptor is not None:
+        boxes += [dispenser.acceptor.deposit_box, dispenser.acceptor.retract_bin]
+    units = {f"unit{cassette.number}": _cassette(cassette) for cassette in dispenser.cassettes}
+    return units | {f"unit{box.number}": _bin(box) for box in boxes}
+
+
+def note_type(face_value: int) -> str:
+    """Name of a note type: ``typeCNY100A``."""
+    return f"type{CURRENCY}{face_value}A"
+
+
+def _notes(note: str, count: int) -> Json:
+    return {"unrecognized": 0, note: {"fit": count, "unfit": 0, "suspect": 0, "counterfeit": 0, "inked": 0}}
 
 
 def _cassette(cassette: Cassette) -> Json:
-    note = note_type(cassette)
-
-    def notes(count: int) -> Json:
-        return {"unrecognized": 0, note: {"fit": count, "unfit": 0, "suspect": 0, "counterfeit": 0, "inked": 0}}
-
+    note = note_type(cassette.face_value)
+    types = {"cashIn": True, "cashOut": True} if cassette.recycles else {"cashOut": True}
+    came_in = (
+        {"in": {"retractOperations": 0, "deposited": _notes(note, cassette.deposited)}} if cassette.recycles else {}
+    )
     return {
         "id": f"CAS{cassette.number}",
         "positionName": f"Slot {cassette.number}",
@@ -42,13 +52,13 @@ def _cassette(cassette: Cassette) -> Json:
         "serialNumber": cassette.serial,
         "cash": {
             "capabilities": {
-                "types": {"cashOut": True},
+                "types": types,
                 "items": {"fit": True},
                 "hardwareSensors": True,
                 "cashItems": [note],
             },
             "configuration": {
-                "types": {"cashOut": True},
+                "types": types,
                 "items": {"fit": True},
                 "currency": CURRENCY,
                 "value": cassette.face_value,
@@ -60,13 +70,14 @@ def _cassette(cassette: Cassette) -> Json:
             },
             "status": {
                 "index": cassette.number,
-                "initial": notes(cassette.initial),
+                "initial": _notes(note, cassette.initial),
+                **came_in,
                 "out": {
-                    "presented": notes(cassette.presented),
-                    "rejected": notes(cassette.rejected),
-                    "stacked": notes(cassette.stacked),
-                    "transport": notes(cassette.in_transport),
-                    "unknown": notes(cassette.unknown),
+                    "presented": _notes(note, cassette.presented),
+                    "rejected": _notes(note, cassette.rejected),
+                    "stacked": _notes(note, cassette.stacked),
+                    "transport": _notes(note, cassette.in_transport),
+                    "unknown": _notes(note, cassette.unknown),
                 },
                 "accuracy": "accurate",
                 "replenishmentStatus": cassette.replenishment,
@@ -80,14 +91,10 @@ def _bin(box: Bin) -> Json:
     configuration: Json = {"types": purpose, "items": _ALL_ITEMS, "highThreshold": box.high_threshold}
     if box.most_operations is not None:
         configuration["maxRetracts"] = box.most_operations
-    came_in: Json
-    if box.purpose is BinPurpose.REJECT:
-        name, came_in = "REJ", {"rejected": {"unrecognized": box.notes}}
-    else:
-        name, came_in = "RETR", {"retractOperations": box.operations, "retracted": {"unrecognized": box.notes}}
+    name, position = _NAMES[box.purpose]
     return {
         "id": name,
-        "positionName": "Reject bin" if box.purpose is BinPurpose.REJECT else "Retract bin",
+        "positionName": position,
         "capacity": box.capacity,
         "status": "ok",
         "cash": {
@@ -95,7 +102,7 @@ def _bin(box: Bin) -> Json:
             "configuration": configuration,
             "status": {
                 "index": box.number,
-                "in": came_in,
+                "in": _came_in(box),
                 "accuracy": "accurate",
                 "replenishmentStatus": box.replenishment,
             },
@@ -103,21 +110,11 @@ def _bin(box: Bin) -> Json:
     }
 
 
-def _retain_bin(machine: Machine) -> Json:
-    reader = machine.card_reader
-    return {
-        "id": "RET",
-        "positionName": "Retain bin",
-        "capacity": RETAIN_CAPACITY,
-        "status": "ok",
-        "card": {
-            "capabilities": {"type": "retain", "hardwareSensors": True},
-            "configuration": {"threshold": RETAIN_HIGH},
-            "status": {
-                "initialCount": 0,
-                "count": reader.retained,
-                "retainCount": reader.retained,
-                "replenishmentStatus": reader.retain_replenishment,
-            },
-        },
-    }
+def _came_in(box: Bin) -> Json:
+    if box.purpose is BinPurpose.REJECT:
+        return {"rejected": {"unrecognized": box.notes}}
+    if box.purpose is BinPurpose.DEPOSIT:
+        deposited = _notes(note_type(FACE_VALUE), box.notes - box.suspect)
+        deposited[note_type(FACE_VALUE)]["suspect"] = box.suspect
+        return {"retractOperations": 0, "deposited": deposited}
+    return {"retractOperations": box.operations, "retracted": {"unrecognized": box.notes}}

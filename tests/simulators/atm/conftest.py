@@ -25,7 +25,9 @@ def serve() -> Serve:
     async def served(
         *, living: bool = False, world: World | None = None, **options: Any
     ) -> AsyncIterator[AtmSimulator]:
-        atm = AtmSimulator("atm-01", world or World(begin_at=NIGHT), 0, **({"answer_median_s": 0.0} | options))
+        atm = AtmSimulator(
+            "atm-01", world or World(begin_at=NIGHT), 0, **({"answer_median_s": 0.0, "work_step_s": 0.02} | options)
+        )
         await atm.start()
         life = asyncio.create_task(atm.run()) if living else None
         try:

@@ -13,7 +13,7 @@ from simulators.world import World
 from tests.simulators.atm.conftest import Serve
 from tests.simulators.atm.xfs_client import XfsClient, connect
 
-SERVICES = ["CashDispenser1", "CardReader1", "PinPad1", "ReceiptPrinter1", "Auxiliaries1", "VendorMode1"]
+SERVICES = ["CashDispenser1", "CardReader1", "PinPad1", "ReceiptPrinter1", "Auxiliaries1", "VendorMode1", "Camera1"]
 MAJORS = [1, 2, 3]
 
 
@@ -39,7 +39,7 @@ async def test_a_client_finds_every_service_and_its_interfaces(serve: Serve, maj
             (information,) = told["common"]["deviceInformation"]
             serials.add(information["serialNumber"])
             assert information["firmware"][0]["firmwareVersion"] == "1.4.2"
-        assert len(serials) == 6
+        assert len(serials) == 7
 
 
 @pytest.mark.parametrize("major", MAJORS)
@@ -314,7 +314,7 @@ async def test_a_crashed_service_refuses_and_the_others_go_on(serve: Serve) -> N
                 pass
         async with connect(atm.uri) as publisher:  # it stays listed: known, but not answering
             listed = (await publisher.ask("ServicePublisher.GetServices"))["payload"]["services"]
-        assert len(listed) == 6
+        assert len(listed) == 7
         await dispenser.ask("Common.Status")
         await atm.repair("service_crash")
         async with connect(f"{atm.uri}/ReceiptPrinter1") as again:

@@ -59,7 +59,7 @@ async def test_the_first_format_tells_of_a_jam_by_its_error_alone(serve: Serve) 
 @pytest.mark.parametrize("major", [1, 2, 3])
 async def test_a_technician_clears_a_jam_in_vendor_mode(serve: Serve, major: int) -> None:
     async with (
-        serve(message_major=major) as atm,
+        serve(message_major=major, work_step_s=0.25) as atm,
         connect(f"{atm.uri}/CashDispenser1", major) as dispenser,
         connect(f"{atm.uri}/VendorMode1", major) as vendor,
         connect(f"{atm.uri}/Auxiliaries1", major) as sensors,
@@ -74,7 +74,7 @@ async def test_a_technician_clears_a_jam_in_vendor_mode(serve: Serve, major: int
         await vendor.event("VendorMode.ModeExitedEvent")
         await repair
 
-        assert 1.5 < asyncio.get_running_loop().time() - began < 4
+        assert asyncio.get_running_loop().time() - began > 1.5, "a repair can be watched"
         status = await dispenser_status(dispenser)
         assert position(status)["transport"] == "ok"
         assert status["cashManagement"]["dispenser"] == "ok"
@@ -228,7 +228,7 @@ async def test_a_customer_is_sent_off_before_the_technician_begins(serve: Serve)
 
 
 async def test_an_interrupted_crew_leaves_the_machine_in_order(serve: Serve) -> None:
-    async with serve() as atm:
+    async with serve(work_step_s=0.25) as atm:
         await atm.inject("note_jam")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.6):
@@ -244,25 +244,34 @@ async def test_an_unknown_failure_is_named_with_those_there_are(serve: Serve) ->
                 await attempt("meteor")
 
 
-async def test_every_failure_can_be_injected_and_repaired_twice(serve: Serve) -> None:
-    async with serve() as atm:
+@pytest.mark.parametrize("recycler", [False, True])
+async def test_every_failure_can_be_injected_and_repaired_twice(serve: Serve, recycler: bool) -> None:
+    async with serve(recycler=recycler, work_step_s=0.001) as atm:
         device: SimulatedDevice = atm
-        assert set(device.failures) == set(FAILURES)
+        assert set(device.failures) == {name for name, failure in FAILURES.items() if recycler or not failure.recycler}
         for failure in device.failures:
             await device.inject(failure)
             await device.inject(failure)
         machine = atm.machine
         assert (machine.dispenser.readiness, machine.card_reader.media, machine.printer.paper) == (
-            "stop", "jammed", "low",
+            "stop", "jammed", "out",
         )  # fmt: skip
-        await asyncio.gather(*(device.repair(failure) for failure in ("note_jam", "run_low")))
+        await asyncio.gather(*(device.repair(failure) for failure in device.failures))
+        for failure in device.failures:
+            await device.repair(failure)
         assert machine.dispenser.readiness == "ok"
         assert machine.dispenser.balance() == 0
+        assert (machine.card_reader.device, machine.pin_pad.device, machine.printer.paper) == (
+            "online", "online", "full",
+        )  # fmt: skip
+        assert not machine.attended
+        async with connect(f"{atm.uri}/{machine.services[0].name}") as client:
+            assert (await client.ask("Common.Status"))["payload"]["common"]["device"] == "online"
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("message_major", 4), ("transactions_per_day", 0), ("crash_service", "Nothing1")],
+    [("message_major", 4), ("transactions_per_day", 0), ("crash_service", "Nothing1"), ("decay_pace", 0)],
 )
 def test_an_option_out_of_range_is_refused(option: str, value: object) -> None:
     options: dict[str, Any] = {option: value}

@@ -9,24 +9,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from simulators.atm.card_reader import RETAIN_CAPACITY, CardReader
 from simulators.atm.cash_units import Cassette
 from simulators.atm.demand import (
     HOURLY_PCT,
     WEEKDAY_FACTOR,
     Purpose,
     Visit,
-    next_arrival_s,
     next_visit,
+    rate_per_s,
     typical_transactions_per_day,
 )
 from simulators.atm.dispenser import Stacking
-from simulators.atm.happenings import Happening, ModuleFailed, NotesPresented, PaperReached
+from simulators.atm.exchange import exchange_script
 from simulators.atm.machine import Machine
-from simulators.atm.receipt_printer import LOW_RECEIPTS, RECEIPTS_PER_ROLL, ReceiptPrinter
-from simulators.atm.technician import exchange_script, repair_script
 from simulators.atm.visits import visit_script
-from simulators.atm.wear import Wear
+from simulators.modules.arrivals import next_arrival_s
+from simulators.modules.card_reader import RETAIN_CAPACITY, CardReader
+from simulators.modules.happenings import Happening, ModuleFailed, NotesPresented, PaperReached
+from simulators.modules.receipt_printer import LOW_RECEIPTS, RECEIPTS_PER_ROLL, ReceiptPrinter
+from simulators.modules.technician import repair_script
+from simulators.modules.wear import Wear
 from tests.simulators.atm.conftest import NIGHT
 
 _VISITS_A_YEAR = 200 * 365
@@ -260,7 +262,7 @@ def test_a_day_of_customers_follows_the_hours() -> None:
     days = 140
     waited_s = 0.0
     while True:
-        waited_s += next_arrival_s(begin + timedelta(seconds=waited_s), 200, chance)
+        waited_s += next_arrival_s(begin + timedelta(seconds=waited_s), lambda at: rate_per_s(at, 200), chance)
         at = begin + timedelta(seconds=waited_s)
         if at >= begin + timedelta(days=days):
             break

@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 
 @dataclass(slots=True)
@@ -35,3 +36,22 @@ class Wear:
     def service(self) -> None:
         """Clean or replace the mechanism."""
         self.operations = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Creep:
+    """Something that gets worse evenly, day by day.
+
+    Attributes:
+        since_at: local time at which it began.
+        lasting: how long it takes to its worst.
+        worst: its value then; it begins at 0.
+    """
+
+    since_at: datetime
+    lasting: timedelta
+    worst: float
+
+    def value(self, now_at: datetime) -> float:
+        """How bad it is at a local time."""
+        return self.worst * min(1.0, max(0.0, (now_at - self.since_at) / self.lasting))

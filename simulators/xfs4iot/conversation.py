@@ -3,15 +3,15 @@
 import asyncio
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import WSMsgType, web
 
 from runtime.logs import get_logger
-from simulators.atm.message_format import Command, Completion, Json, Malformed, MessageFormat, Refusal
-from simulators.atm.services import MAXIMUM_REQUESTS
+from simulators.xfs4iot.message_format import Command, Completion, Json, Malformed, MessageFormat, Refusal
+from simulators.xfs4iot.service import MAXIMUM_REQUESTS
 
 _log = get_logger(__name__)
 
@@ -23,11 +23,21 @@ _ANSWER_MOST_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Result of a command."""
+    """Result of a command.
+
+    Attributes:
+        code: how it ended.
+        payload: what it found out.
+        description: why it failed.
+        events: names and payloads of the events before the completion.
+        format_: how the connection goes on after it; ``None`` for as before.
+    """
 
     code: Completion = Completion.SUCCESS
     payload: Json | None = None
     description: str = ""
+    events: Sequence[tuple[str, Json]] = ()
+    format_: MessageFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +68,12 @@ class Conversation:
     Args:
         socket: prepared WebSocket.
         request: the request it came from.
-        format_: how messages are written.
-        answer: carries out a command.
+        format_: how messages are written at first.
+        answer: carries out a command; ``None`` where the service hangs and never answers.
         pace: how long that takes.
+
+    Attributes:
+        format: how messages are written now.
     """
 
     def __init__(
@@ -68,12 +81,12 @@ class Conversation:
         socket: web.WebSocketResponse,
         request: web.Request,
         format_: MessageFormat,
-        answer: Callable[[Command], Answer],
+        answer: Callable[["Conversation", Command], Answer | None],
         pace: Pace,
     ) -> None:
         self._socket = socket
         self._request = request
-        self._format = format_
+        self.format = format_
         self._answer = answer
         self._pace = pace
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(_OUTGOING_LIMIT)
@@ -87,7 +100,7 @@ class Conversation:
                 if message.type is WSMsgType.TEXT:
                     self._take(group, message.data)
                 elif message.type is WSMsgType.BINARY:
-                    self.tell(self._format.acknowledge(None, None, Refusal.INVALID_MESSAGE))
+                    self.tell(self.format.acknowledge(None, None, Refusal.INVALID_MESSAGE))
             sender.cancel()
 
     def tell(self, text: str) -> None:
@@ -104,24 +117,29 @@ class Conversation:
             self._request.transport.abort()
 
     def _take(self, group: asyncio.TaskGroup, frame: str) -> None:
-        command = self._format.read(frame)
+        command = self.format.read(frame)
         if isinstance(command, Malformed):
             refusal = Refusal.INVALID_MESSAGE
-            self.tell(self._format.acknowledge(command.name, command.request_id, refusal))
+            self.tell(self.format.acknowledge(command.name, command.request_id, refusal))
         elif command.request_id in self._open:
-            self.tell(self._format.acknowledge(command.name, command.request_id, Refusal.INVALID_REQUEST_ID))
+            self.tell(self.format.acknowledge(command.name, command.request_id, Refusal.INVALID_REQUEST_ID))
         elif len(self._open) >= MAXIMUM_REQUESTS:
-            self.tell(self._format.acknowledge(command.name, command.request_id, Refusal.TOO_MANY_REQUESTS))
+            self.tell(self.format.acknowledge(command.name, command.request_id, Refusal.TOO_MANY_REQUESTS))
         else:
             self._open.add(command.request_id)
-            self.tell(self._format.acknowledge(command.name, command.request_id))
+            self.tell(self.format.acknowledge(command.name, command.request_id))
             group.create_task(self._carry_out(command))
 
     async def _carry_out(self, command: Command) -> None:
         await asyncio.sleep(self._pace.next_s())
-        answer = self._answer(command)
+        answer = self._answer(self, command)
+        if answer is None:
+            return
         self._open.discard(command.request_id)
-        self.tell(self._format.complete(command, answer.code, answer.description, answer.payload))
+        for name, payload in answer.events:
+            self.tell(self.format.event(command, name, payload))
+        self.tell(self.format.complete(command, answer.code, answer.description, answer.payload))
+        self.format = answer.format_ or self.format
 
     async def _send(self) -> None:
         while True:

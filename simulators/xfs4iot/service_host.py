@@ -6,13 +6,12 @@ from typing import Final
 from aiohttp import WSCloseCode, web
 
 from contracts.errors import ConfigurationError
-from simulators.atm.conversation import Answer, Conversation, Pace
-from simulators.atm.machine import Machine
-from simulators.atm.message_format import Command, Completion, Dialect, Json, MessageFormat
-from simulators.atm.publication import Announcement, Publication
-from simulators.atm.services import MAKER, PUBLISHER, SERVICES, Service, capabilities
-from simulators.atm.status import status
-from simulators.atm.storage import storage
+from simulators.xfs4iot.announcements import Announcement
+from simulators.xfs4iot.conversation import Answer, Conversation, Pace
+from simulators.xfs4iot.message_format import Command, Completion, Json, MessageFormat
+from simulators.xfs4iot.publication import Publication
+from simulators.xfs4iot.quirks import Quirks
+from simulators.xfs4iot.service import MAKER, PUBLISHER, ServedMachine, Service, capabilities
 
 PATH: Final = "/xfs4iot/v1.0"
 
@@ -26,25 +25,27 @@ class ServiceHost:
 
     Args:
         machine: the machine.
-        format_: message format it speaks.
+        quirks: how its server differs from the newest standard.
         host: address to listen on.
         port: port to listen on, 0 for any free one; :attr:`port` tells which.
         pace: how long answers take.
     """
 
-    def __init__(self, machine: Machine, format_: MessageFormat, host: str, port: int, pace: Pace) -> None:
+    def __init__(self, machine: ServedMachine, quirks: Quirks, host: str, port: int, pace: Pace) -> None:
         self.port = port
         self._machine = machine
-        self._format = format_
+        self._quirks = quirks
         self._host = host
         self._pace = pace
-        self._publication = Publication(machine, format_.major)
-        self._services = {service.name: service for service in SERVICES}
-        self._names = {service.module: service.name for service in SERVICES}
+        self._publication = Publication(machine, quirks.message_major)
+        self._services = {service.name: service for service in machine.services}
+        self._names = {service.module: service.name for service in machine.services}
         self._conversations: dict[str, set[Conversation]] = {name: set() for name in (PUBLISHER, *self._services)}
         self._sockets: set[web.WebSocketResponse] = set()
         self._crashed: set[str] = set()
+        self._hanging: set[str] = set()
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
 
     @property
     def uri(self) -> str:
@@ -55,6 +56,11 @@ class ServiceHost:
     def clients(self) -> int:
         """Open connections, the publisher's included."""
         return sum(len(conversations) for conversations in self._conversations.values())
+
+    @property
+    def dark(self) -> bool:
+        """The computer is off, or off the net."""
+        return self._site is None
 
     async def start(self) -> None:
         """Listen.
@@ -69,19 +75,19 @@ class ServiceHost:
         application.router.add_get(PATH + "/{service}/", self._serve)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=_STOP_TIMEOUT_S)
         await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self.port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise ConfigurationError(
-                f"simulated ATM: cannot listen on {self._host}:{self.port}: {error.strerror}; choose a free port"
-            ) from error
         self._runner = runner
+        try:
+            await self.light_up()
+        except ConfigurationError:
+            self._runner = None
+            await runner.cleanup()
+            raise
         self.port = int(runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Close every connection and the port; does nothing the second time."""
         runner, self._runner = self._runner, None
+        self._site = None
         if runner is None:
             return
         for socket in tuple(self._sockets):
@@ -92,6 +98,32 @@ class ServiceHost:
                 continue  # the runner's cleanup below drops it
         await runner.cleanup()
 
+    async def go_dark(self) -> None:
+        """The computer loses its power or its net: connections break, new ones are refused."""
+        site, self._site = self._site, None
+        if site is not None:
+            await site.stop()
+        for name in self._conversations:
+            self._cut(name)
+
+    async def light_up(self) -> None:
+        """The computer is back, and listens where it listened before.
+
+        Raises:
+            ConfigurationError: somebody else has the port.
+        """
+        if self._runner is None or self._site is not None:
+            return
+        site = web.TCPSite(self._runner, self._host, self.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigurationError(
+                f"simulated {self._machine.model}: cannot listen on {self._host}:{self.port}: {error.strerror}; "
+                f"choose a free port"
+            ) from error
+        self._site = site
+
     def publish(self) -> None:
         """Tell every connection of a service what is new there."""
         for announcement in self._publication.news():
@@ -100,19 +132,35 @@ class ServiceHost:
     def crash(self, service: str) -> None:
         """End one service's software: its connections break and new ones are refused."""
         self._crashed.add(service)
+        self._cut(service)
+
+    def hang(self, service: str) -> None:
+        """One service's software acknowledges commands and never answers them, nor tells anything."""
+        self._hanging.add(service)
+
+    def restart(self, service: str) -> None:
+        """Start a crashed or hanging service again."""
+        if service in self._hanging:
+            self._cut(service)
+        self._crashed.discard(service)
+        self._hanging.discard(service)
+
+    def _cut(self, service: str) -> None:
         for conversation in tuple(self._conversations[service]):
             conversation.cut()
 
-    def restart(self, service: str) -> None:
-        """Start a crashed service again."""
-        self._crashed.discard(service)
-
     def _broadcast(self, announcement: Announcement) -> None:
-        listeners = self._conversations[self._names[announcement.module]]
-        if listeners:
-            text = self._format.unsolicited(announcement.name, announcement.payload)
-            for conversation in tuple(listeners):
-                conversation.tell(text)
+        service = self._names[announcement.module]
+        if service in self._hanging:
+            return
+        texts: dict[MessageFormat, str] = {}
+        for conversation in tuple(self._conversations[service]):
+            format_ = conversation.format
+            if format_ not in texts:
+                texts[format_] = format_.unsolicited(announcement.name, announcement.payload)
+            conversation.tell(texts[format_])
+            if self._quirks.extra_properties and announcement.name == "Common.StatusChangedEvent":
+                conversation.tell(format_.unsolicited("VendorDiagnostics.TraceEvent", {"code": 17}))
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info.get("service", PUBLISHER)
@@ -127,7 +175,11 @@ class ServiceHost:
             raise web.HTTPBadRequest(text="this address speaks XFS4IoT over WebSocket\n")
         await socket.prepare(request)
         conversation = Conversation(
-            socket, request, self._format, lambda command: self._answer(name, command), self._pace
+            socket,
+            request,
+            MessageFormat(self._quirks),
+            lambda own, command: self._answer(own, name, command),
+            self._pace,
         )
         self._conversations[name].add(conversation)
         self._sockets.add(socket)
@@ -138,31 +190,41 @@ class ServiceHost:
             self._sockets.discard(socket)
         return socket
 
-    def _answer(self, name: str, command: Command) -> Answer:
+    def _answer(self, conversation: Conversation, name: str, command: Command) -> Answer | None:
+        if name in self._hanging:
+            return None
         service = self._services.get(name)
         if service is None:
             return self._answer_as_publisher(command)
+        major = self._quirks.message_major
         match command.name:
             case "Common.Status":
-                return Answer(payload=status(self._machine, service.module, self._format.major))
+                return Answer(payload=self._machine.status(service.module, major))
             case "Common.Capabilities":
-                return Answer(payload=capabilities(self._machine, service, self._format))
+                return Answer(payload=capabilities(self._machine, service, conversation.format))
             case "Common.SetVersions":
-                return self._set_versions(service, command)
+                return self._set_versions(conversation.format, service, command)
             case "Storage.GetStorage" if service.storage:
-                return Answer(payload={"storage": storage(self._machine, service.module)})
+                return Answer(payload={"storage": self._machine.storage(service.module, major)})
         return _unknown(command, known_interface=service.has_interface(command.name.partition(".")[0]))
 
     def _answer_as_publisher(self, command: Command) -> Answer:
         if command.name != f"{PUBLISHER}.GetServices":
             return _unknown(command, known_interface=command.name.partition(".")[0] in {PUBLISHER, "Common"})
-        slash = "/" if self._format.dialect is Dialect.KAL else ""
+        slash = "/" if self._quirks.trailing_slash else ""
         services: list[Json] = [{"serviceURI": f"{self.uri}/{service}{slash}"} for service in self._services]
+        if self._quirks.services_by_event:
+            events = [
+                (f"{PUBLISHER}.ServiceDetailEvent", {"vendorName": MAKER, "services": [service]})
+                for service in services
+            ]
+            return Answer(payload={"vendorName": MAKER, "services": []}, events=events)
         return Answer(payload={"vendorName": MAKER, "services": services})
 
-    def _set_versions(self, service: Service, command: Command) -> Answer:
-        """Take versions where they are the ones this machine speaks; it speaks one major of each message."""
-        offered = capabilities(self._machine, service, self._format)["interfaces"]
+    def _set_versions(self, format_: MessageFormat, service: Service, command: Command) -> Answer:
+        """Take versions where they are among those this machine speaks."""
+        offered = capabilities(self._machine, service, format_)["interfaces"]
+        chosen: dict[str, int] = {}
         for sort in ("commands", "events"):
             wanted = command.payload.get(sort) or {}
             spoken = {message: entry["versions"] for interface in offered for message, entry in interface[sort].items()}
@@ -172,7 +234,8 @@ class ServiceHost:
                 if not any(version.partition(".")[0] == str(major) for version in spoken.get(message, ())):
                     text = f"{message}: major {major} is not offered, expected one of {spoken.get(message, [])}"
                     return Answer(Completion.INVALID_DATA, description=text)
-        return Answer()
+                chosen[message] = int(major)
+        return Answer(format_=format_.with_majors(chosen))
 
 
 def _unknown(command: Command, *, known_interface: bool) -> Answer:
