@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -16,6 +16,9 @@ from contracts.errors import BranchwatchError, ConfigurationError
 from runtime.logs import configure_logs
 from runtime.settings import LogSettings, SettingsT, load_settings
 from simulators.scenario import load_scenario, scenario_names
+
+if TYPE_CHECKING:
+    from gateway.check import Finding
 
 DEFAULT_PORT = 8080
 
@@ -113,22 +116,73 @@ def server(settings: Path | None) -> None:
     _run(run_server(loaded, lambda url: click.echo(f"Branchwatch answers at {url}  已启动", err=True)))
 
 
-@commands.command()
+class _RunByDefault(click.Group):
+    """A group whose first word may also be an argument of its command ``run``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@commands.group(cls=_RunByDefault, subcommand_metavar="SETTINGS... | COMMAND [ARGS]...")
+def gateway() -> None:
+    """Run the gateway of a branch, as its SETTINGS file says; or check its settings, or look for devices.
+
+    按设置文件运行一个网点的网关；也可检查设置、发现设备。
+    """
+
+
+@gateway.command("run")
 @click.argument("settings", type=_FILE, nargs=-1, required=True)
-def gateway(settings: Sequence[Path]) -> None:
-    """Run the gateway of a branch, as its SETTINGS file says.
+def gateway_run(settings: Sequence[Path]) -> None:
+    """Run the gateway of a branch; the word "run" may be left out.
 
-    按设置文件运行一个网点的网关。
+    运行网点网关（可省略 run）。
 
-    Several files run several gateways in one process; that is for demonstrations.
+    Several files run several gateways in one process; that is for demonstrations. SIGHUP makes it read the files again and
+    take over what changed while it runs.
     """
     from branchwatch.gateway_process import run_gateways
     from gateway.settings import GatewaySettings
 
-    loaded = [_load(GatewaySettings, path) for path in settings]
+    def load() -> list[GatewaySettings]:
+        return [load_settings(GatewaySettings, path) for path in settings]
+
+    loaded = _checked(load)
     configure_logs(loaded[0].log)
     names = ", ".join(item.branch_id for item in loaded)
-    _run(run_gateways(loaded, lambda: click.echo(f"Gateway runs: {names}", err=True)))
+    _run(run_gateways(load, lambda: click.echo(f"Gateway runs: {names}  网关已运行", err=True)))
+
+
+@gateway.command("check")
+@click.argument("settings", type=_FILE)
+@click.option(
+    "--wait", type=click.FloatRange(1, 600), default=20, show_default=True, metavar="SECONDS",
+    help="Longest wait for a device; one that calls by itself has to call within it.",
+)  # fmt: skip
+def gateway_check(settings: Path, wait: float) -> None:
+    """Try everything a SETTINGS file names, and say what is wrong.
+
+    检查设置文件中的每台设备、代理与磁盘，并说明问题所在。
+
+    Stop the gateway first: it listens on the ports that alarm panels and push sensors call. Status 0 where all is well.
+    """
+    from gateway.check import check
+    from gateway.settings import GatewaySettings
+    from runtime.clock import SystemClock
+
+    loaded = _load(GatewaySettings, settings)
+    configure_logs(LogSettings(level="error"))
+    findings: list[Finding] = []
+
+    async def work() -> None:
+        findings.extend(await check(loaded, SystemClock(), wait))
+
+    _run(work())
+    for finding in findings:
+        click.echo(finding.line())
+    sys.exit(0 if all(finding.ok for finding in findings) else EXIT_FAILED)
 
 
 @commands.command()
