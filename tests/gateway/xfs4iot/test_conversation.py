@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from contracts.devices import ATM
 from contracts.errors import ConfigurationError, DependencyUnavailable, DeviceUnreachable
@@ -21,6 +22,7 @@ from tests.gateway.xfs4iot.examples import (
     READER_STATUS,
     RETAIN_STORAGE,
     STORAGE,
+    event,
 )
 from tests.gateway.xfs4iot.scripted_machine import Recorder, ScriptedMachine, ScriptedService
 
@@ -373,6 +375,198 @@ async def test_counters_go_on_in_the_next_life_of_the_gateway(modern: ScriptedMa
     async with running(create(settings(modern.port), ATM, SystemClock()), sink):
         await sink.until("cdm/errors", 2)
     assert sink.memory["cdm/errors"] == "2"
+
+
+async def test_part_numbers_and_counts_go_on_in_the_next_life_of_the_gateway(modern: ScriptedMachine) -> None:
+    def storage(*units: tuple[str, int]) -> dict[str, Any]:
+        template: Any = STORAGE["storage"]["unit1"]
+        listed = {}
+        for slot, (serial, presented) in enumerate(units, start=1):
+            status = {
+                **template["cash"]["status"],
+                "index": slot,
+                "out": {"presented": {"typeUSD20A": {"fit": presented}}},
+            }
+            listed[f"unit{slot}"] = {
+                **template,
+                "id": f"C{slot}",
+                "serialNumber": serial,
+                "cash": {**template["cash"], "status": status},
+            }
+        return {"storage": listed}
+
+    answers = modern.services["Alpha"].answers
+    answers["Storage.GetStorage"] = storage(("S1", 100), ("S2", 200))
+    sink = Recorder()
+    async with running(create(settings(modern.port), ATM, SystemClock()), sink):
+        await sink.until("cdm/unit2/count", 800)
+        answers["Storage.GetStorage"] = storage(("S1", 110), ("S2", 200))
+        await modern.tell("Alpha", "Storage.CountsChangedEvent", {})
+        await sink.until("cdm/notes_dispensed", 10)
+        await modern.send("Alpha", "not json")
+        await sink.until_refused(1)
+        await modern.tell("Alpha", "Common.ErrorEvent", {"eventId": "hardware", "action": "clear"})
+        await sink.until("cdm/errors", 1)
+    answers["Storage.GetStorage"] = storage(("S2", 203), ("S1", 114))  # the cassettes changed places meanwhile
+    later = Recorder()
+    later.memory = dict(sink.memory)
+    async with running(create(settings(modern.port), ATM, SystemClock()), later):
+        await later.until("cdm/unit1/count", 1000 - 114)
+        await later.until("cdm/unit2/count", 1000 - 203)
+        await later.until("cdm/notes_dispensed", 17)
+        await later.until("link/state", "up")
+        assert later.last("link/protocol_errors") == 1
+        dispensed = [item.value for item in later.seen if item.path == "cdm/notes_dispensed"]
+        assert dispensed == sorted(dispensed, key=float)
+        assert dispensed[0] in {10, 17}
+    assert len(later.memory) < 60
+
+
+@pytest.mark.parametrize("routes_end", [("/",), ("",)])
+@pytest.mark.parametrize("listed_end", ["/", ""])
+async def test_a_slash_at_the_end_of_an_address_makes_no_difference(routes_end: tuple[str], listed_end: str) -> None:
+    machine = ScriptedMachine(free_port(), routes_end=routes_end, listed_end=listed_end)
+    machine.services = {"Alpha": dispenser()}
+    machine.announced = ["Alpha", "Alpha/"]  # the same service, told twice more
+    await machine.start()
+    sink = Recorder()
+    try:
+        async with running(create(settings(machine.port), ATM, SystemClock()), sink):
+            await sink.until("link/state", "up")
+            await sink.until("cdm/unit1/count", 155)
+            assert len(machine.connections["Alpha"]) == 1
+    finally:
+        await machine.stop()
+    assert sink.refused == []
+
+
+async def test_a_service_that_is_only_announced_by_an_event_is_found(modern: ScriptedMachine) -> None:
+    modern.listed, modern.announced = ["Alpha"], ["Beta"]
+    sink = Recorder()
+    async with running(create(settings(modern.port), ATM, SystemClock()), sink):
+        await sink.until("idc/device", "online")
+
+
+async def test_services_of_one_name_behind_two_publishers_are_two(modern: ScriptedMachine) -> None:
+    second = ScriptedMachine(free_port())
+    second.services = {"Alpha": reader()}
+    modern.services = {"Alpha": dispenser()}
+    await second.start()
+    sink = Recorder()
+    try:
+        both = settings(modern.port, ports=(modern.port, second.port), discovery_s=0.1)
+        async with running(create(both, ATM, SystemClock()), sink):
+            await sink.until("cdm/device", "online")
+            await sink.until("idc/device", "online")
+            await asyncio.wait_for(_searched_again(modern, 3), 5)
+            assert (len(modern.connections["Alpha"]), len(second.connections["Alpha"])) == (1, 1)
+            assert sink.last("link/services_missing") == 0
+    finally:
+        await second.stop()
+
+
+async def _searched_again(machine: ScriptedMachine, times: int) -> None:
+    before = machine.commands("publisher").count("ServicePublisher.GetServices")
+    while machine.commands("publisher").count("ServicePublisher.GetServices") < before + times:
+        await asyncio.sleep(0.02)
+
+
+async def test_a_service_that_moved_to_another_port_is_followed(modern: ScriptedMachine) -> None:
+    sink = Recorder()
+    second = ScriptedMachine(free_port())
+    second.services = {"Beta": reader()}
+    found = settings(modern.port, ports=(modern.port, second.port), discovery_s=0.1, poll_s=0.1)
+    async with running(create(found, ATM, SystemClock()), sink):
+        await sink.until("link/state", "up")
+        modern.services["Beta"].is_up = False
+        modern.listed = ["Alpha"]
+        await modern.drop("Beta")
+        await sink.until("link/state", "degraded")
+        await second.start()
+        try:
+            await sink.until("link/state", "up", timeout_s=10)
+            assert len(second.connections["Beta"]) == 1
+        finally:
+            await second.stop()
+
+
+async def test_versions_that_nobody_agrees_on_are_offered_once(modern: ScriptedMachine) -> None:
+    del modern.services["Alpha"].answers["Common.SetVersions"]
+    sink = Recorder()
+    driver = create(settings(modern.port, reply_timeout_s=0.5), ATM, SystemClock())
+    async with running(driver, sink):
+        await sink.until("cdm/unit1/count", 155)
+        await modern.drop("Alpha")
+        await sink.until("link/reconnects", 1)
+        await sink.until("link/state", "up")
+        await modern.tell("Alpha", "Common.ErrorEvent", {"eventId": "hardware", "action": "clear"})
+        await sink.until("cdm/errors", 1)
+    assert modern.commands("Alpha").count("Common.SetVersions") == 1
+
+
+async def test_versions_are_agreed_on_once_a_connection_and_commands_carry_them(modern: ScriptedMachine) -> None:
+    sink = Recorder()
+    async with running(create(settings(modern.port, poll_s=0.05), ATM, SystemClock()), sink):
+        await sink.until("cdm/unit1/count", 155)
+        await modern.drop("Alpha")
+        await sink.until("link/reconnects", 1)
+        await sink.until("link/state", "up")
+    frames = [item for item in modern.received if item["at"] == "Alpha"]
+    assert [item["header"]["name"] for item in frames][:3] == [
+        "Common.Capabilities",
+        "Common.SetVersions",
+        "Common.Status",
+    ]
+    assert [item["header"]["name"] for item in frames].count("Common.SetVersions") == 2
+    assert {item["header"]["version"] for item in frames if item["header"]["name"] == "Common.Status"} == {"2.0"}
+    assert all("timeout" in item["header"] for item in frames)
+
+
+async def test_old_events_beside_new_answers_do_not_change_the_form_of_commands(modern: ScriptedMachine) -> None:
+    modern.services["Beta"].understands = frozenset({2, 3})
+    sink = Recorder()
+    async with running(create(settings(modern.port, poll_s=0.05), ATM, SystemClock()), sink):
+        await sink.until("link/state", "up")
+        await modern.send("Beta", event("CardReader.MediaRemovedEvent", {}, 1))
+        modern.services["Beta"].answers["Common.Status"] = {"cardReader": {"media": "latched"}}
+        await sink.until("idc/media", "latched")
+        assert sink.last("link/state") == "up"
+    assert {item["header"]["version"] for item in modern.received if item["at"] == "Beta"} == {"2.0"}
+
+
+async def test_a_redirect_to_another_host_is_not_followed() -> None:
+    elsewhere = ScriptedMachine(free_port())
+    elsewhere.services = {"Alpha": dispenser()}
+    await elsewhere.start()
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound(f"http://127.0.0.1:{elsewhere.port}{request.path}", headers={"Set-Cookie": "a=b"})
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", redirect)
+    runner = web.AppRunner(app, shutdown_timeout=0.5)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        with pytest.raises(DeviceUnreachable, match="expected a WebSocket, got a redirect"):
+            await asyncio.wait_for(create(settings(port), ATM, SystemClock()).run(Recorder()), 10)
+    finally:
+        await runner.cleanup()
+        await elsewhere.stop()
+    assert elsewhere.received == []
+
+
+async def test_a_flood_of_errors_is_counted_whole_and_told_in_part(modern: ScriptedMachine) -> None:
+    sink = Recorder()
+    async with running(create(settings(modern.port), ATM, SystemClock()), sink):
+        await sink.until("link/state", "up")
+        for index in range(2000):
+            await modern.tell("Alpha", "Common.ErrorEvent", {"eventId": "hardware", "action": "reset", "n": index})
+        await sink.until("cdm/errors", 2000, timeout_s=20)
+        assert len([item for item in sink.seen if item.path == "cdm/error"]) < 200
+        await modern.tell("Beta", "Common.ErrorEvent", {"eventId": "hardware", "action": "clear"})
+        await sink.until("idc/error", "hardware/clear: ")
 
 
 @pytest.mark.parametrize("file", [__file__, "nowhere.pem"])
