@@ -1,5 +1,5 @@
 """A simulated footfall sensor: visitors, a counter that sees most of them, and its HTTP interface."""
 
-from simulators.footfall.sensor import FootfallSimulator
+from simulators.footfall.sensor import FootfallSimulator, Quirks
 
-__all__ = ["FootfallSimulator"]
+__all__ = ["FootfallSimulator", "Quirks"]

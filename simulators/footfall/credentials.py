@@ -43,12 +43,14 @@ class Guard:
         password: expected password.
         realm: realm it names.
         clock: for the age of nonces.
+        basic_only: Digest is neither offered nor taken.
     """
 
     username: str
     password: str
     realm: str
     clock: Clock
+    basic_only: bool = False
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
 
     def judge(self, authorization: str | None, method: str, target: str) -> Verdict:
@@ -65,14 +67,16 @@ class Guard:
         match scheme.lower():
             case "basic":
                 return self._judge_basic(rest)
-            case "digest":
+            case "digest" if not self.basic_only:
                 fields = {name: quoted or plain for name, quoted, plain in _PAIR.findall(rest)}
                 return self._judge_digest(fields, method, target)
             case _:
                 return Verdict.WRONG
 
-    def challenges(self, verdict: Verdict) -> tuple[str, str]:
-        """What to offer to somebody who was not let in: values of two ``WWW-Authenticate`` headers."""
+    def challenges(self, verdict: Verdict) -> tuple[str, ...]:
+        """What to offer to somebody who was not let in: values of the ``WWW-Authenticate`` headers."""
+        if self.basic_only:
+            return (f'Basic realm="{self.realm}"',)
         stale = ", stale=true" if verdict is Verdict.STALE else ""
         digest = f'Digest realm="{self.realm}", nonce="{self._nonce()}", algorithm=MD5, qop="auth"{stale}'
         return digest, f'Basic realm="{self.realm}"'

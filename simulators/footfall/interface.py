@@ -1,11 +1,11 @@
 """The HTTP interface of an AXIS People Counter, under both of its paths.
 
 Source: Axis, "People counter API" (VAPIX, applications): ``live-sum.json``, ``list-cnt.json``, ``export-json``,
-``params.json``, ``live-occupancy.json``. The order of the values in ``export-json`` (in, out), the numbers of its types and
+``params.json``, ``live-occupancy.json``, for operators ``clear-data``. The order of the values in ``export-json`` (in, out), the numbers of its types and
 the members of ``params.json`` and ``live-occupancy.json`` are not documented: unverified.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -14,8 +14,11 @@ from aiohttp import web
 from simulators.footfall.counter import Counter
 from simulators.footfall.credentials import Guard, Verdict
 
-PATHS = ("/local/people-counter/.api", "/local/tvpc/.api")
+OLDER_PATH, NEWER_PATH = "/local/people-counter/.api", "/local/tvpc/.api"
 """Older and newer firmware."""
+
+_OPERATOR = "operator"
+"""What follows the path for commands that change something."""
 
 _WIDTHS_MINUTES = {"15m": 15, "1h": 60, "24h": 1440}
 _SECOND = "%Y%m%d%H%M%S"
@@ -44,16 +47,20 @@ class Device(Protocol):
         ...
 
 
-def application(device: Device, guard: Guard | None) -> web.Application:
+def application(
+    device: Device, guard: Guard | None, paths: Sequence[str] = (OLDER_PATH, NEWER_PATH)
+) -> web.Application:
     """Build the interface.
 
     Args:
         device: what it speaks for.
         guard: who may ask, ``None`` for everybody.
+        paths: under which paths it is found.
     """
     interface = _Interface(device, guard)
     app = web.Application()
-    app.add_routes([web.get(path, interface.answer) for path in PATHS])
+    app.add_routes([web.get(path, interface.answer) for path in paths])
+    app.add_routes([web.get(path + _OPERATOR, interface.obey) for path in paths])
     return app
 
 
@@ -71,16 +78,33 @@ class _Interface:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one request; the command is the first name of its query."""
+        return self._stop_at_the_door(request) or self._answer(request)
+
+    async def obey(self, request: web.Request) -> web.Response:
+        """Do what an operator asks for."""
+        stopped = self._stop_at_the_door(request)
+        if stopped is not None:
+            return stopped
+        if next(iter(request.query), "") != "clear-data":
+            return web.Response(status=404, text="no such command; there is clear-data")
+        self._device.counter.clear()
+        return web.Response(text="OK")
+
+    def _stop_at_the_door(self, request: web.Request) -> web.Response | None:
         refusal = self._device.refusal()
         if refusal is not None:
             return web.Response(status=refusal, text="the people counter application does not answer")
-        if self._guard is not None:
-            verdict = self._guard.judge(request.headers.get("Authorization"), request.method, request.raw_path)
-            if verdict is not Verdict.WELCOME:
-                response = web.Response(status=401, text="authentication required")
-                for challenge in self._guard.challenges(verdict):
-                    response.headers.add("WWW-Authenticate", challenge)
-                return response
+        if self._guard is None:
+            return None
+        verdict = self._guard.judge(request.headers.get("Authorization"), request.method, request.raw_path)
+        if verdict is Verdict.WELCOME:
+            return None
+        response = web.Response(status=401, text="authentication required")
+        for challenge in self._guard.challenges(verdict):
+            response.headers.add("WWW-Authenticate", challenge)
+        return response
+
+    def _answer(self, request: web.Request) -> web.Response:
         command = next(iter(request.query), "")
         if command not in self._commands:
             return web.Response(status=404, text=f"no command {command!r}; there are {', '.join(self._commands)}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
-from simulators.footfall.profile import CLOSES_HOUR, OPENS_HOUR, visitors_an_hour
+from simulators.footfall.profile import CLOSES_HOUR, OPENS_HOUR, Profile, visitors_an_hour
 
 STAY_MEDIAN_S = 14 * 60.0
 STAY_MEAN_S = 20 * 60.0
@@ -45,11 +45,13 @@ class Crowd:
     Args:
         visitors_a_day: mean on an average weekday.
         chance: random source of this entrance.
-        now: local time at which it begins; nobody is inside.
+        now: local time at which it begins; no visitors are inside.
+        profile: when they come.
     """
 
-    def __init__(self, visitors_a_day: float, chance: random.Random, now: datetime) -> None:
+    def __init__(self, visitors_a_day: float, chance: random.Random, now: datetime, profile: Profile = "cn") -> None:
         self.inside = 0
+        self._profile: Profile = profile
         self._visitors_a_day = visitors_a_day
         self._chance = chance
         self._now = now
@@ -104,7 +106,7 @@ class Crowd:
         """Draw from a Poisson process whose rate is constant from one full hour to the next."""
         at = after
         while True:
-            rate = visitors_an_hour(at, self._visitors_a_day)
+            rate = visitors_an_hour(at, self._visitors_a_day, self._profile)
             hour_ends = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if rate > 0:
                 arrival = at + timedelta(hours=self._chance.expovariate(rate))
