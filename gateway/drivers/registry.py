@@ -50,6 +50,7 @@ ROWS: Final[dict[str, Row]] = {
     "xfs": Row("xfs4iot", frozenset({ATM.name, SELF_SERVICE_TERMINAL.name})),
     "dc09": Row("sia_dc09", frozenset({ALARM_PANEL.name}), answers=True),
     "axis": Row("axis", frozenset({FOOTFALL_SENSOR.name})),
+    "milesight": Row("milesight", frozenset({FOOTFALL_SENSOR.name}), answers=True),
     "onvif": Row("onvif", frozenset({CAMERA.name})),
 }
 
