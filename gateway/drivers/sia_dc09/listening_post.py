@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 from weakref import WeakKeyDictionary
 
 from contracts.errors import DeviceUnreachable
@@ -203,8 +203,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self.closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # it is one, but does not derive from it
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         self._post.take_datagram(data, addr)

@@ -27,13 +27,15 @@ def alarm(number: int) -> bytes:
 @asynccontextmanager
 async def running(sink: RecordingSink, **chosen: object) -> AsyncIterator[int]:
     """A driver that listens; gives its port."""
-    port = free_port()
-    made = Settings.model_validate({"listen_port": port, "account": "1234", **chosen})
+    made = Settings.model_validate({"listen_port": free_port(), "account": "1234", **chosen})
     driver = create(made, ALARM_PANEL, SystemClock())
     task = asyncio.create_task(driver.run(sink))
     try:
-        await until_listening(port)
-        yield port
+        async with asyncio.timeout(5):
+            while sink.last("link/state") is None:
+                assert not task.done(), task
+                await asyncio.sleep(0.01)
+        yield made.listen_port
     finally:
         assert not task.done(), task
         task.cancel()

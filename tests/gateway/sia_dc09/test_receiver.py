@@ -256,3 +256,76 @@ async def test_any_data_block_is_answered_ack_or_duh(data: str) -> None:
     outcome, reply = await bench.send(f'"ADM-CID"0001L0#1234[{data}]')
     assert outcome in {Outcome.TAKEN, Outcome.NO_EVENT, Outcome.UNREADABLE}
     assert (b'"ACK"' in reply) == (outcome is Outcome.TAKEN)
+
+
+async def test_sia_codes_are_committed_then_acknowledged() -> None:
+    bench = Bench()
+    outcome, reply = await bench.send('"SIA-DCS"0009L0#1234[#1234|Nri1/BA015/TA016]')
+    assert outcome is Outcome.TAKEN
+    assert b'"ACK"0009L0#1234[]' in reply
+    assert bench.sink.last("panel/event") == "SIA-DCS Nri1/BA015/TA016"
+    assert bench.sink.last("panel/events") == 1
+    assert bench.sink.last("zone15/alarm") == "burglary"
+    assert bench.sink.last("zone16/tamper") == "tamper"
+
+
+async def test_a_message_with_a_restore_after_an_alarm_of_the_other_format_ends_it() -> None:
+    bench = Bench()
+    await bench.event("1130 01 015", "0001")
+    await bench.send('"SIA-DCS"0002L0#1234[#1234|Nri1/BH015]')
+    assert bench.sink.last("zone15/alarm") == "restored"
+
+
+async def test_an_unknown_code_is_kept_and_acknowledged_unless_it_is_to_be_left_to_the_panel() -> None:
+    for body in ('"ADM-CID"0001L0#1234[#1234|1999 01 002]', '"SIA-DCS"0001L0#1234[#1234|Nri1/QZ2]'):
+        bench = Bench()
+        outcome, reply = await bench.send(body)
+        assert outcome is Outcome.TAKEN
+        assert b'"ACK"0001' in reply
+        assert len(bench.sink.all("panel/event")) == 1
+        strict = Bench(unknown_code="duh")
+        outcome, reply = await strict.send(body)
+        assert outcome is Outcome.UNKNOWN_CODE
+        assert b'"DUH"0001' in reply
+        assert strict.sink.all("panel/event") == []
+        assert len(strict.sink.refused) == 1
+        assert (await strict.event("1305 00 000"))[0] is Outcome.TAKEN, "known, though it changes no signal"
+
+
+async def test_an_event_keeps_the_time_of_its_occurrence_by_our_clock() -> None:
+    bench = Bench()
+    await bench.send('"NULL"0001L0#1234[]_09:16:18,11-22-2026')  # a minute ahead
+    await bench.event("1130 01 015", "0002", "[H09:11:18,11-22-2026][V192.0.2.7]_09:16:18,11-22-2026")
+    event = next(seen for seen in bench.sink.taken if seen.path == "panel/event")
+    assert event.observed_at_ms == NOW_MS - 300_000
+    assert event.value == "ADM-CID 1130 01 015 [H09:11:18,11-22-2026][V192.0.2.7]"
+    alarm = next(seen for seen in bench.sink.taken if seen.path == "zone15/alarm")
+    assert alarm.observed_at_ms is None, "what holds now is told as of now"
+
+
+async def test_the_factor_and_the_grace_decide_when_the_line_fails() -> None:
+    bench = Bench(supervision_s=10, supervision_factor=2, supervision_grace_s=5)
+    await bench.send('"NULL"0001L0#1234[]')
+    bench.wait(25)
+    await bench.receiver.report_link(bench.sink)
+    assert bench.sink.last("link/state") == "up"
+    bench.wait(1)
+    await bench.receiver.report_link(bench.sink)
+    assert bench.sink.last("link/state") == "down"
+
+
+async def test_any_message_restarts_supervision() -> None:
+    bench = Bench()
+    for sequence in range(1, 6):
+        assert (await bench.event("1602 00 000", f"{sequence:04d}"))[0] is Outcome.TAKEN
+        bench.wait(170)
+    await bench.receiver.report_link(bench.sink)
+    assert (bench.sink.last("link/state"), bench.sink.last("link/reconnects")) == ("up", 0)
+
+
+@given(st.text(max_size=80))
+async def test_any_sia_block_is_answered_ack_or_duh(data: str) -> None:
+    bench = Bench()
+    outcome, reply = await bench.send(f'"SIA-DCS"0001L0#1234[#1234|N{data}]')
+    assert outcome in {Outcome.TAKEN, Outcome.NO_EVENT, Outcome.UNREADABLE}
+    assert (b'"ACK"' in reply) == (outcome is Outcome.TAKEN)
