@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from contracts.errors import DeviceMisbehaved
 
-_BLOCK = re.compile(r"(?:#[0-9A-Fa-f]{3,16})?\|(?:[NO](?=/|[a-z]{2}|[A-Z]{2}))?(.*)", re.DOTALL)
+_BLOCK = re.compile(r"(?:#[0-9A-Fa-f]{3,16})?\|([NO](?=/|[a-z]{2}|[A-Z]{2}))?(.*)", re.DOTALL)
 _MERE_TEXT = re.compile(r"A(?![A-Z][0-9]{0,4}(?:[/^|*]|\Z))")  # and not AT001 without a letter before it
 _TEXT = re.compile(r"(?:\|A|\*).*", re.DOTALL)
 _NAME = re.compile(r"\^[^^]*\^?")
@@ -49,8 +49,8 @@ def parse_block(data: str) -> tuple[SiaCode, ...]:
     match = _BLOCK.fullmatch(data)
     if match is None:
         raise _unreadable(data)
-    rest = match.group(1)
-    if _MERE_TEXT.match(rest):
+    letter, rest = match.groups()
+    if letter is None and _MERE_TEXT.match(rest):
         return ()
     rest = _NAME.sub("", rest)  # names first: they may hold anything
     rest = _TEXT.sub("", rest)
