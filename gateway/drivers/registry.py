@@ -52,6 +52,7 @@ ROWS: Final[dict[str, Row]] = {
     "axis": Row("axis", frozenset({FOOTFALL_SENSOR.name})),
     "milesight": Row("milesight", frozenset({FOOTFALL_SENSOR.name}), answers=True),
     "onvif": Row("onvif", frozenset({CAMERA.name})),
+    "snmp": Row("snmp", frozenset({ATM.name, SELF_SERVICE_TERMINAL.name})),
 }
 
 
