@@ -88,7 +88,9 @@ class XfsDriver:
         self._link.lists(names)
         for configured in self._settings.components if not known else ():
             if not any(self._claims.is_meant(configured, name) for name in names):
-                _log.warning("no service has the name in the settings, components", name=configured, services=sorted(names))
+                _log.warning(
+                    "no service has the name in the settings, components", name=configured, services=sorted(names)
+                )
         return self._addresses.keys() - known
 
     def _name(self, address: str, found: Found) -> str:

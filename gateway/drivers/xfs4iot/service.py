@@ -131,7 +131,7 @@ class Service:
         at_ms = self._clock.now_ms()
         complaints: Complaints = []
         meaning = read_event(message, complaints)
-        seen = self._take_unseen_card(meaning, at_ms) if message.is_old else []
+        seen = self._take_unseen_card(meaning, at_ms) if self._is_old(message) else []
         words = self._status.change(meaning.status, self.components, complaints) if meaning.status else {}
         seen += self._take_status(words, at_ms, told=True)
         if meaning.storage:
@@ -233,6 +233,11 @@ class Service:
             self._card.retained()
             counted += [] if self._storage.counts_retained_cards else ["idc/retained"]
         return self._count(counted, at_ms)
+
+    def _is_old(self, message: Message) -> bool:
+        """Whether an event is of message major 1; services of that major may leave the version out."""
+        speaks_old = self._connection is not None and self._connection.major == OLD_MAJOR
+        return message.is_old or (message.major is None and speaks_old)
 
     def _take_unseen_card(self, meaning: Meaning, at_ms: int) -> list[Observation]:
         """Message major 1 does not tell that a card came, only that it went."""

@@ -175,7 +175,10 @@ async def test_tens_of_thousands_of_bad_frames_are_refused_one_by_one_and_memory
         nonlocal flooded
         for _ in range(rounds):
             for frame in bad_frames(flooded):
-                await (machine.send_bytes if isinstance(frame, bytes) else machine.send)("Alpha", frame)
+                if isinstance(frame, bytes):
+                    await machine.send_bytes("Alpha", frame)
+                else:
+                    await machine.send("Alpha", frame)
             flooded += 1
         async with asyncio.timeout(60):
             while sink.refusals < 10 * flooded:

@@ -322,10 +322,10 @@ def test_a_unit_that_two_readings_leave_out_is_missing_and_may_come_back() -> No
     without = {"storage": {"unit2": STORAGE["storage"]["unit2"]}}
     seen = by_path(view.whole(without, ("cdm",), AT_MS, []))
     assert "cdm/unit1/status" not in seen
-    assert view.is_doubtful
+    doubts = [view.is_doubtful]
     seen = by_path(view.whole(without, ("cdm",), AT_MS, []))
     assert seen["cdm/unit1/status"] == "missing"
-    assert not view.is_doubtful
+    assert [*doubts, view.is_doubtful] == [True, False]
     assert "cdm/unit1/status" not in by_path(view.whole(without, ("cdm",), AT_MS, []))
     assert by_path(view.whole(STORAGE, ("cdm",), AT_MS, []))["cdm/unit1/status"] == "ok"
     assert counters.total("cdm/notes_dispensed") == 0
