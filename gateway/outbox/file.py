@@ -13,6 +13,7 @@ from contracts.readings import Reading
 from gateway.driver import Identity
 from gateway.outbox import memory
 from gateway.outbox.figures import OutboxStatistics, read_statistics
+from gateway.outbox.lock import OutboxLock
 from gateway.outbox.memory import Keepsake
 from gateway.outbox.packing import StoredPack, fragments_of, packs_of
 from gateway.outbox.pruning import Pruned, Pruning
@@ -43,18 +44,24 @@ class OutboxFile:
         now_ms: now, for a new file.
 
     Raises:
-        ConfigurationError: the file is another branch's.
+        ConfigurationError: the file is another branch's, or another process has it open.
         DependencyUnavailable: it cannot be opened.
     """
 
     def __init__(self, path: Path, branch_id: str, now_ms: int) -> None:
-        self._sql = Sql(connect(path, branch_id, now_ms), path)
+        self._lock = OutboxLock(path)
+        try:
+            self._sql = Sql(connect(path, branch_id, now_ms), path)
+        except BaseException:
+            self._lock.release()
+            raise
         self._pruning = Pruning(self._sql)
         self.boot = str(self._sql.one("SELECT boot FROM outbox"))
 
     def close(self) -> None:
         """Close the file; the last call."""
         self._sql.connection.close()
+        self._lock.release()
 
     # -- storing -----------------------------------------------------------------------------------------------------
 

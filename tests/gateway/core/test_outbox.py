@@ -176,6 +176,36 @@ def test_an_outbox_of_an_earlier_version_is_taken_over_with_its_readings(tmp_pat
         assert file.recall(f"{BRANCH}/alm-01", "dc09") == {}
 
 
+def test_an_outbox_that_is_open_is_refused_to_a_second_process_and_free_again_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            (
+                "import sys; from pathlib import Path; from gateway.outbox import OutboxFile;"
+                f"file = OutboxFile(Path(sys.argv[1]), {BRANCH!r}, {NOW_MS}); print('open', flush=True); sys.stdin.read()"
+            ),
+            str(path),
+        ],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(ConfigurationError, match=f"process {holder.pid} has it open"), opened(path):
+            pass
+        assert statistics(path).produced == 0, "figures can be read beside it"
+    finally:
+        holder.kill()
+        holder.communicate()
+    with opened(path) as file:
+        assert file.statistics().produced == 0
+
+
 def test_identities_and_starts_are_remembered(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     for boot in ("a", "a", "b", ""):
