@@ -163,8 +163,10 @@ def _intervals(counts: Counts, report: Report, fresh: tuple[LineCount, ...], *, 
     """Count the intervals between the newest one and this one, as many as there was time for."""
     if fresh and not counts.has_counts:
         counts = replace(counts, has_counts=True)
-    if is_late or not fresh or report.begin_at is None or report.end_at is None or report.begin_at == report.end_at:
+    if is_late or not fresh or report.begin_at is None or report.end_at is None:
         return counts
+    if report.begin_at == report.end_at:  # a clock that stands still
+        return replace(counts, newest_begin=report.begin_at, newest_end=report.end_at)
     length_s = (report.end_at - report.begin_at).total_seconds()
     missing = 0
     if counts.newest_begin is not None and counts.newest_end is not None and counts.received_ms is not None:

@@ -25,6 +25,10 @@ MOST_CONNECTIONS: Final = 128
 _BODY_TIMEOUT_S: Final = 10.0
 _IDLE_TIMEOUT_S: Final = 120.0
 _CLOSE_TIMEOUT_S: Final = 1.0
+_LINGER_S: Final = 0.0
+_MOST_DISCARDED_BYTES: Final = 16 * MOST_REPORT_BYTES
+"""Read and thrown away of a body that is too long, so that its sender can read the answer."""
+
 _RETRY_AFTER_S: Final = "10"
 _SAMPLE_BYTES: Final = 4096
 
@@ -82,7 +86,13 @@ class Listener:
             DeviceUnreachable: the address cannot be listened on.
         """
         # A small body must not unpack to a large one, so nothing is unpacked.
-        http = web.Server(self._answer, access_log=None, auto_decompress=False, keepalive_timeout=_IDLE_TIMEOUT_S)
+        http = web.Server(
+            self._answer,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=_IDLE_TIMEOUT_S,
+            lingering_time=_LINGER_S,
+        )
 
         def connection() -> asyncio.BaseProtocol:
             return _Closed() if len(http.connections) >= MOST_CONNECTIONS else http()
@@ -168,23 +178,21 @@ async def _read(request: web.BaseRequest) -> bytes:
         raise _Refusal(
             415, encoding.encode()[:_SAMPLE_BYTES], f"push encoded as {encoding[:40]!r}, expected plain JSON"
         )
-    body = bytearray()
+    body, size = bytearray(), 0
     try:
         async with asyncio.timeout(_BODY_TIMEOUT_S):
             async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MOST_REPORT_BYTES:
-                    raise _Refusal(
-                        413,
-                        bytes(body[:_SAMPLE_BYTES]),
-                        f"push of more than {MOST_REPORT_BYTES} bytes; check who sends it",
-                    )
+                size += len(chunk)
+                body += chunk[: MOST_REPORT_BYTES - len(body)]
+                if size > _MOST_DISCARDED_BYTES:
+                    break
     except TimeoutError as error:
-        raise _Refusal(
-            408,
-            bytes(body[:_SAMPLE_BYTES]),
-            f"push not complete within {_BODY_TIMEOUT_S:g} s; check the sensor's network",
-        ) from error
+        sample = bytes(body[:_SAMPLE_BYTES])
+        why = f"push not complete within {_BODY_TIMEOUT_S:g} s; check the sensor's network"
+        raise _Refusal(408, sample, why) from error
+    if size > MOST_REPORT_BYTES:
+        sample = bytes(body[:_SAMPLE_BYTES])
+        raise _Refusal(413, sample, f"push of more than {MOST_REPORT_BYTES} bytes; check who sends it")
     return bytes(body)
 
 
