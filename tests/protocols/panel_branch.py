@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from typing import Any
 
 from contracts.devices import ALARM_PANEL
 from gateway.drivers.sia_dc09 import Settings, create
@@ -21,18 +22,20 @@ ACCOUNT = "4021"
 class Branch:
     """A panel and its driver over a real connection."""
 
-    def __init__(self, settings: Mapping[str, object] | None = None, **panel: object) -> None:
-        self.port = free_port()
+    def __init__(
+        self, settings: Mapping[str, object] | None = None, *, port: int = 0, account: str = ACCOUNT, **panel: Any
+    ) -> None:
+        self.port = port or free_port()
         self.sink = RecordingSink(ALARM_PANEL)
         chosen = Settings.model_validate(
-            {"listen_port": self.port, "account": ACCOUNT, "supervision_s": 0.3, **(settings or {})}
+            {"listen_port": self.port, "account": account, "supervision_s": 0.3, **(settings or {})}
         )
         self.driver = create(chosen, ALARM_PANEL, SystemClock())
         self.panel = AlarmPanelSimulator(
             "alarm-01",
             World(seed=7, begin_at=datetime(2026, 11, 23, 12, 0, tzinfo=CHINA)),
             ("127.0.0.1", self.port),
-            ACCOUNT,
+            account,
             habits=WITHOUT_MISHAPS,
             **{  # type: ignore[arg-type]
                 "supervision_s": 0.2,

@@ -1,6 +1,7 @@
 """The alarm-panel driver against panels of every format, transport, key and peculiarity."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ SIGNALS = {
 """Failure → signal (or its last segment, where the zone is the simulator's own choice), its word, and its word at rest."""
 
 
-def branch(key_bits: int = 0, protocol: str = "ADM-CID", transport: str = "tcp", **more: object) -> Branch:
+def branch(key_bits: int = 0, protocol: str = "ADM-CID", transport: str = "tcp", **more: Any) -> Branch:
     key = KEYS[key_bits]
     settings: dict[str, object] = {"transport": transport}
     if key is not None:
@@ -176,3 +177,18 @@ async def test_a_panel_whose_clock_runs_away_is_corrected_and_loses_nothing() ->
         await made.settled()
     all_is_told_once(made)
     assert made.sink.last("zone3/alarms") == 1
+
+
+async def test_panels_of_one_branch_share_a_port() -> None:
+    first = branch(128, "SIA-DCS")
+    second = Branch(port=first.port, account="4022")
+    async with first.running(), second.running():
+        for failure in ("intrusion", "mains_loss"):
+            await fail_and_repair(first, failure)
+            await fail_and_repair(second, failure)
+        await first.settled()
+        await second.settled()
+    for made in (first, second):
+        all_is_told_once(made)
+        assert made.sink.refused == []
+        assert made.sink.last("zone3/alarms") == 1

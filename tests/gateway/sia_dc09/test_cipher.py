@@ -1,6 +1,8 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
+from Crypto.Cipher import AES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,3 +120,10 @@ def test_the_vector_with_a_flipped_bit_is_found_by_its_checksum() -> None:
     raw[60] ^= 1
     with pytest.raises(FrameError, match="crc"):
         parse_frame(bytes(raw))
+
+
+@given(KEYS)
+def test_another_implementation_of_aes_reads_our_answers(key: bytes) -> None:
+    answer = parse_frame(bare(reply.ack(parse_frame(bare(ENCRYPTED)), NOW_MS, PanelCipher(key))))
+    plain = AES.new(key, AES.MODE_CBC, bytes(16)).decrypt(bytes.fromhex(answer.data))
+    assert re.fullmatch(rb"[^\[\]|]{0,16}\]_09:15:18,11-22-2026", plain)

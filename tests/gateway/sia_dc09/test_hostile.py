@@ -22,7 +22,7 @@ from tests.gateway.sia_dc09.recording_sink import RecordingSink
 from tests.gateway.sia_dc09.test_driver import NULL, alarm, reply, running
 
 BAD_FRAMES = 50_000
-CONNECTIONS = 3_000
+CONNECTIONS = 2_000
 SLACK_BYTES = 600_000
 """Far above what a table of constant size takes, far below 12 bytes for each bad frame."""
 
