@@ -45,11 +45,18 @@ class Token:
 
 
 class TokenGuard:
-    """Checks user name tokens against one name and password; each token lets in once."""
+    """Checks user name tokens against one name and password.
 
-    def __init__(self, username: str, password: str) -> None:
+    Args:
+        username: expected name.
+        password: expected password.
+        remembers_nonces: each token lets in once.
+    """
+
+    def __init__(self, username: str, password: str, remembers_nonces: bool = True) -> None:
         self.username = username
         self.password = password
+        self._remembers_nonces = remembers_nonces
         self._seen: OrderedDict[str, int] = OrderedDict()
 
     def judge(self, token: Token | None, camera_ms: int) -> Verdict:
@@ -75,6 +82,8 @@ class TokenGuard:
         created_ms = int(created_at.timestamp() * 1000)
         if abs(created_ms - camera_ms) > WINDOW_MS:
             return Verdict.STALE
+        if not self._remembers_nonces:
+            return Verdict.WELCOME
         return self._once(token.nonce, created_ms, camera_ms)
 
     def _once(self, nonce: str, created_ms: int, camera_ms: int) -> Verdict:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-from runtime.clock import Clock
 from simulators.camera.h264 import FRAMES_A_SECOND
 from simulators.camera.model import Camera
 from simulators.camera.properties import stamp
@@ -57,15 +56,13 @@ class DeviceService:
         camera: whom it speaks for.
         identity: who that is.
         quirks: of the camera.
-        clock: the real time.
         stream_scale: share of the encoder's bit rate that is streamed.
     """
 
-    def __init__(self, camera: Camera, identity: Identity, quirks: Quirks, clock: Clock, stream_scale: float) -> None:
+    def __init__(self, camera: Camera, identity: Identity, quirks: Quirks, stream_scale: float) -> None:
         self._camera = camera
         self._identity = identity
         self._quirks = quirks
-        self._clock = clock
         self._stream_scale = stream_scale
         self._services = {"tds": "device_service", "trt": "media_service", "tev": "event_service"}
         if camera.recorder is not None:
@@ -77,7 +74,7 @@ class DeviceService:
 
     def date_and_time(self) -> str:
         """Answer ``GetSystemDateAndTime``."""
-        now = datetime.fromtimestamp(self._camera.clock.read_ms(self._clock.now_ms()) / 1000, UTC)
+        now = datetime.fromtimestamp(self._camera.camera_ms / 1000, UTC)
         source = "NTP" if self._camera.clock.has_time_source else "Manual"
         return (
             "<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime>"
@@ -161,7 +158,7 @@ class DeviceService:
         """
         if self._camera.recorder is None:
             raise not_supported("GetRecordingSummary")
-        first_ms, last_ms = self._camera.recorder.span_ms(self._camera.clock.read_ms(self._clock.now_ms()))
+        first_ms, last_ms = self._camera.recorder.span_ms(self._camera.camera_ms)
         return (
             "<tse:GetRecordingSummaryResponse><tse:Summary>"
             f"<tt:DataFrom>{stamp(first_ms)}</tt:DataFrom><tt:DataUntil>{stamp(last_ms)}</tt:DataUntil>"

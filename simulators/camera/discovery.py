@@ -9,7 +9,7 @@ import struct
 import uuid
 from collections.abc import Callable
 from html import escape
-from typing import Final
+from typing import Final, cast
 from xml.etree import ElementTree as ET
 
 GROUP: Final = "239.255.255.250"
@@ -109,8 +109,7 @@ class Discovery(asyncio.DatagramProtocol):
             transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         matched = self._match(data)

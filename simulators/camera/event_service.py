@@ -71,7 +71,7 @@ class EventService:
             self._hung = asyncio.Event()
 
     def restart(self) -> None:
-        """Come back; whoever was subscribed is forgotten."""
+        """Come back; whoever was subscribed is forgotten, and told so where it still waits for an answer."""
         hung, self._hung = self._hung, None
         if hung is not None:
             hung.set()
@@ -82,10 +82,9 @@ class EventService:
 
         Raises:
             SoapFault: no slot is free, or an argument cannot be granted.
-            Silence: the service hangs.
+            Silence: the service hung for too long.
         """
         await self._alive()
-        self._look()
         life = self._grant(call.text("tev:InitialTerminationTime"))
         expression = call.text("tev:Filter/wsnt:TopicExpression") or ""
         topics = tuple(part.strip().removeprefix("tns1:") for part in expression.split("|") if part.strip())
@@ -111,10 +110,9 @@ class EventService:
 
         Raises:
             SoapFault: no such subscription, or it ended meanwhile.
-            Silence: nothing came and this camera then just hangs up, or the service hangs.
+            Silence: nothing came and this camera then just hangs up, or the service hung for too long.
         """
         await self._alive()
-        self._look()
         timeout_s = min(LONGEST_PULL_S, duration_s(call.text("tev:Timeout") or ""))
         limit = call.text("tev:MessageLimit") or ""
         if not limit.isdecimal() or not 0 < len(limit) < 10 or int(limit) == 0:
@@ -126,9 +124,9 @@ class EventService:
         except TimeoutError:
             self._look()
         await self._alive()
-        if point.ended:
-            raise _unknown(number)
         messages = point.take(min(MOST_MESSAGES, int(limit)))
+        if not messages and point.ended:
+            raise _unknown(number)
         if not messages and self._quirks.closes_on_empty_pull:
             raise Silence
         told = "".join(message.xml for message in messages)
@@ -139,10 +137,9 @@ class EventService:
 
         Raises:
             SoapFault: no such subscription.
-            Silence: the service hangs.
+            Silence: the service hung for too long.
         """
         await self._alive()
-        self._look()
         self._find(number).offer(self._publication.everything())
         return "<tev:SetSynchronizationPointResponse/>"
 
@@ -151,10 +148,9 @@ class EventService:
 
         Raises:
             SoapFault: no such subscription, or the time cannot be granted.
-            Silence: the service hangs.
+            Silence: the service hung for too long.
         """
         await self._alive()
-        self._look()
         point = self._find(number)
         point.expires_ms = self._clock.now_ms() + self._grant(call.text("wsnt:TerminationTime"))
         until, now = self._until(point), stamp(self._camera.camera_ms)
@@ -168,7 +164,7 @@ class EventService:
 
         Raises:
             SoapFault: no such subscription.
-            Silence: the service hangs.
+            Silence: the service hung for too long.
         """
         await self._alive()
         self._points.end(self._find(number))
@@ -178,7 +174,7 @@ class EventService:
         """Answer ``GetEventProperties``: which topics this camera has.
 
         Raises:
-            Silence: the service hangs.
+            Silence: the service hung for too long.
         """
         await self._alive()
         return (
@@ -201,8 +197,7 @@ class EventService:
             async with asyncio.timeout(LONGEST_SILENCE_S):
                 await hung.wait()
         except TimeoutError:
-            pass
-        raise Silence
+            raise Silence from None
 
     def _find(self, number: int) -> PullPoint:
         point = self._points.find(number, self._clock.now_ms())

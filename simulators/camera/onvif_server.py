@@ -43,6 +43,7 @@ class Logins:
         password: expected password.
         clock: the real time.
         http_digest_only: user name tokens are not looked at.
+        remembers_nonces: a token lets in once.
         refused: called with the address of each caller who was refused.
     """
 
@@ -50,6 +51,7 @@ class Logins:
     password: str
     clock: Clock
     http_digest_only: bool
+    remembers_nonces: bool
     refused: Callable[[str], None]
     _tokens: TokenGuard = field(init=False)
     _digest: Guard = field(init=False)
@@ -60,7 +62,7 @@ class Logins:
     def change(self, password: str) -> None:
         """Expect another password from now on."""
         self.password = password
-        self._tokens = TokenGuard(self.username, password)
+        self._tokens = TokenGuard(self.username, password, self.remembers_nonces)
         self._digest = Guard(self.username, password, "ONVIF", self.clock)
 
     def judge(self, request: web.BaseRequest, call: Call, camera_ms: int) -> Verdict:
@@ -88,6 +90,7 @@ class OnvifServer:
         host: address to listen on.
         port: port to listen on, 0 for any free one; :attr:`port` tells which.
         rtsp_port: tells where the streams are.
+        look: brings the camera up to date.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class OnvifServer:
         host: str,
         port: int,
         rtsp_port: Callable[[], int],
+        look: Callable[[], None],
     ) -> None:
         self.port = port
         self._camera = camera
@@ -106,6 +110,7 @@ class OnvifServer:
         self._logins = logins
         self._host = host
         self._rtsp_port = rtsp_port
+        self._look = look
         self._runner: web.ServerRunner | None = None
         self._answers = _answers(device, events)
 
@@ -152,6 +157,7 @@ class OnvifServer:
             return web.Response()
 
     async def _answer(self, request: web.BaseRequest, call: Call) -> web.Response:
+        self._look()
         if call.operation not in _WITHOUT_LOGIN:
             verdict = self._logins.judge(request, call, self._camera.camera_ms)
             if verdict is not Verdict.WELCOME:
@@ -166,7 +172,7 @@ class OnvifServer:
         return web.Response(body=content, headers={"Content-Type": CONTENT_TYPE})
 
     def _refuse(self, request: web.BaseRequest, verdict: Verdict) -> web.Response:
-        if not (verdict is Verdict.MISSING and self._logins.http_digest_only):
+        if verdict is not Verdict.MISSING:  # who asks for the challenge first has not tried to log in yet
             self._logins.refused(request.remote or "")
         fault = SoapFault(("ter:NotAuthorized",), "Sender not Authorized")
         headers = {"Content-Type": CONTENT_TYPE}

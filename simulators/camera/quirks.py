@@ -17,7 +17,8 @@ class Quirks:
         capital_booleans: truth is ``True`` (picture), ``1`` (hardware) or ``active`` (analytics) instead of ``true``.
         processor_percent: processor load from 0 to 100 instead of 0 to 1.
         http_digest_only: HTTP Digest is the only way in; a user name token is not looked at.
-        closes_on_empty_pull: a pull without news ends with a closed connection instead of an empty answer.
+        closes_on_empty_pull: a pull without news ends with a closed connection instead of an empty answer. It does not
+            remember tokens either: HTTP clients send a request whose connection was closed once more, token and all.
         without_recording: no card in it: no recording job, no search service, no storage to fail.
         short_subscriptions: grants :attr:`short_subscription_s`, whatever was asked for.
         relative_addresses_wrong: every address it gives names a host that only its own network knows, as behind NAT.

@@ -120,11 +120,18 @@ class CameraSimulator:
         line = world.chance(f"{local_id}/line")
         self._encoder = Encoder(self.model, username, password, stream_scale, session_timeout_s, line, self._refused)
         self._rtsp = RtspServer(self._encoder, host, rtsp_port)
-        self._logins = Logins(username, password, world.clock, quirks.http_digest_only, self._refused)
-        self._device = DeviceService(self.model, self.identity, quirks, world.clock, stream_scale)
+        self._logins = Logins(
+            username,
+            password,
+            world.clock,
+            quirks.http_digest_only,
+            not quirks.closes_on_empty_pull,
+            self._refused,
+        )
+        self._device = DeviceService(self.model, self.identity, quirks, stream_scale)
         self._events = EventService(self.model, self._publication, self._points, quirks, world.clock, self._look)
         self._http = OnvifServer(
-            self.model, self._device, self._events, self._logins, host, http_port, lambda: self._rtsp.port
+            self.model, self._device, self._events, self._logins, host, http_port, lambda: self._rtsp.port, self._look
         )
         self._discovery = None if discovery_port is None else Discovery(self._match, host, discovery_port)
         self._endpoint = f"urn:uuid:{uuid.UUID(int=chance.getrandbits(128), version=4)}"
