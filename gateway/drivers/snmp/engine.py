@@ -287,10 +287,10 @@ def _error_of(indication: object, agent: AgentSettings) -> DeviceError:
 
 
 def _value_of(value: Any) -> Value | None:
+    if isinstance(value, univ.Null):  # noSuchObject, noSuchInstance, endOfMibView; to the library they are octets, too
+        return None
     if isinstance(value, univ.Integer):
         return int(value)
-    if isinstance(value, univ.OctetString):
-        return bytes(value)
     if isinstance(value, univ.ObjectIdentifier):
         return str(value)
-    return None  # noSuchObject, noSuchInstance, endOfMibView
+    return bytes(value) if isinstance(value, univ.OctetString) else None

@@ -45,7 +45,7 @@ class PrinterReader:
 
     async def look(self) -> list[Observation]:
         """Read the states."""
-        if not self._index:  # some agents have answers for printers that do not exist
+        if not self._index:
             raise DeviceMisbehaved(
                 f"{self.agent.where}: the agent lists no printer; set device_index or remove printer"
             )

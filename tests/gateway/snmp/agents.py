@@ -50,24 +50,24 @@ async def _running(*command: str, environment: Mapping[str, str] = {}, log: Path
 
 
 @asynccontextmanager
-async def snmpsim(directory: Path, *recorded: str) -> AsyncIterator[int]:
+async def snmpsim(directory: Path, *recorded: str, port: int | None = None) -> AsyncIterator[int]:
     """Run snmpsim; the community of a recording is its file's name. Its port."""
     data = directory / "data"
     data.mkdir()
     for name in recorded:
         shutil.copy(RECORDED / f"{name}.snmprec", data)
-    port = free_udp_port()
+    chosen = port or free_udp_port()
     command = Path(sys.executable).parent / "snmpsim-command-responder"
     root = ("--process-user=root", "--process-group=root") if os.geteuid() == 0 else ()
     async with _running(
         str(command),
         f"--data-dir={data}",
         f"--cache-dir={directory / 'cache'}",
-        f"--agent-udpv4-endpoint=127.0.0.1:{port}",
+        f"--agent-udpv4-endpoint=127.0.0.1:{chosen}",
         *root,
         log=directory / "snmpsim.log",
     ):
-        yield port
+        yield chosen
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The driver against agents that are not ours."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from tests.gateway.snmp.agents import (
     driver_of,
     first_poll,
     free_udp_port,
-    polling,
     snmpd,
     snmpsim,
     until,
@@ -138,14 +138,22 @@ async def test_a_silent_agent_degrades_the_link_and_the_others_go_on(tmp_path: P
 async def test_a_printer_that_falls_silent_is_unknown_and_comes_back(tmp_path: Path) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
     (tmp_path / "sim").mkdir()
-    async with snmpd(tmp_path / "host") as host_port:
-        async with snmpsim(tmp_path / "sim", "printer") as port:
-            driver = driver_of(host=at(host_port, "public"), printer=at(port, "printer"), timeout_s=1, retries=0)
-            async with first_poll(driver, sink):
-                await until(lambda: sink.last("link/state") == "up")
-        async with polling(driver, sink) as task:
+    async with snmpd(tmp_path / "host") as host_port, AsyncExitStack() as stack:
+        printer = AsyncExitStack()
+        port = await printer.enter_async_context(snmpsim(tmp_path / "sim", "printer"))
+        stack.push_async_callback(printer.aclose)
+        driver = driver_of(host=at(host_port, "public"), printer=at(port, "printer"), timeout_s=1, retries=0)
+        async with first_poll(driver, sink) as task:
+            await until(lambda: sink.last("link/state") == "up", task)
+            assert sink.last("prs/device") == "warning"
+            await printer.aclose()
             await until(lambda: sink.last("link/state") == "degraded", task)
             assert {sink.last(f"prs/{word}") for word in ("device", "status", "paper", "toner")} == {"unknown"}
+            (tmp_path / "again").mkdir()
+            await stack.enter_async_context(snmpsim(tmp_path / "again", "printer", port=port))
+            await until(lambda: sink.last("link/state") == "up", task)
+            await until(lambda: sink.last("prs/device") == "warning", task)
+    assert sink.last("link/reconnects") == 1
 
 
 async def test_all_agents_silent_is_unreachable() -> None:
@@ -158,7 +166,7 @@ async def test_all_agents_silent_is_unreachable() -> None:
 
 
 async def test_a_name_nobody_knows_is_unreachable() -> None:
-    with pytest.raises(DeviceUnreachable, match="printer.invalid"):
+    with pytest.raises(DeviceUnreachable, match=r"printer\.invalid"):
         await driver_of(printer={"address": "printer.invalid", "community": "x"}).run(
             RecordingSink(SELF_SERVICE_TERMINAL)
         )
@@ -166,9 +174,11 @@ async def test_a_name_nobody_knows_is_unreachable() -> None:
 
 async def test_debians_agent_is_read(tmp_path: Path) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
-    async with snmpd(tmp_path / "snmpd") as port:
-        async with first_poll(driver_of(host=at(port, "public", application="snmpd")), sink) as task:
-            await until(lambda: sink.last("host/app/state") is not None and len(sink.all("host/uptime")) > 2, task)
+    async with (
+        snmpd(tmp_path / "snmpd") as port,
+        first_poll(driver_of(host=at(port, "public", application="snmpd")), sink) as task,
+    ):
+        await until(lambda: sink.last("host/app/state") is not None and len(sink.all("host/uptime")) > 2, task)
     assert sink.last("host/app/state") in {"running", "runnable"}
     assert float(sink.last("host/uptime") or 0) > 0
     assert abs(float(sink.last("clock/skew") or 0)) < 5
