@@ -109,7 +109,7 @@ async def test_every_peculiarity_is_put_up_with(quirks: Quirks, key_bits: int) -
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 async def test_noise_before_frames_is_refused_and_the_frames_are_taken(transport: str) -> None:
-    made = branch(transport=transport, quirks=Quirks(noise_before_frames=True))
+    made = branch(transport=transport, quirks=Quirks(noise_before_frames=True), supervision_s=0.05)
     async with made.running():
         await fail_and_repair(made, "intrusion")
         await made.settled()
