@@ -193,7 +193,8 @@ class Service:
         seen = self._storage.whole(completion.payload, self.components, self._clock.now_ms(), complaints)
         self._refuse(completion, complaints)
         if self._storage.is_doubtful:
-            self._read_soon(storage=True)
+            again = asyncio.get_running_loop().time() + self._settings.poll_s
+            self._storage_due = min(self._storage_due, again)
         await self._report.observe(seen)
 
     def _take_status(self, words: Mapping[str, str], at_ms: int, *, told: bool) -> list[Observation]:

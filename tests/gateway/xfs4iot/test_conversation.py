@@ -147,6 +147,19 @@ async def test_storage_events_are_reported_and_read_again(modern: ScriptedMachin
         assert modern.commands("Alpha").count("Storage.GetStorage") == before + 1
 
 
+async def test_a_cassette_that_is_no_longer_listed_is_missing_until_it_is_back(modern: ScriptedMachine) -> None:
+    sink = Recorder()
+    async with running(create(settings(modern.port, poll_s=0.1), ATM, SystemClock()), sink):
+        await sink.until("cdm/unit1/status", "ok")
+        answers = modern.services["Alpha"].answers
+        answers["Storage.GetStorage"] = {"storage": {"unit2": STORAGE["storage"]["unit2"]}}
+        await modern.tell("Alpha", "Storage.StorageChangedEvent", {"unit2": {"status": "ok"}})
+        await sink.until("cdm/unit1/status", "missing")
+        answers["Storage.GetStorage"] = STORAGE
+        await modern.tell("Alpha", "Storage.StorageChangedEvent", {"unit2": {"status": "ok"}})
+        await sink.until("cdm/unit1/status", "ok")
+
+
 async def test_a_burst_of_events_is_one_reading(modern: ScriptedMachine) -> None:
     sink = Recorder()
     async with running(create(settings(modern.port, debounce_s=0.3), ATM, SystemClock()), sink):
