@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum, auto
 from typing import Final
 
 from simulators.atm.demand import hurried_withdrawal
@@ -12,6 +11,7 @@ from simulators.atm.visits import visit_script
 from simulators.modules.card_reader import DIRTY_FAILED_READS, RETAIN_CAPACITY
 from simulators.modules.patronage import Patronage, Rush, Script
 from simulators.modules.receipt_printer import LOW_RECEIPTS
+from simulators.modules.technician import Party
 from simulators.modules.wear import Creep
 from simulators.world import World
 from simulators.xfs4iot import ServiceHost
@@ -23,14 +23,6 @@ _REJECTS_CREEP: Final = timedelta(days=6)
 _REJECTS_WORST: Final = 0.045  # on top of a clean path's half percent
 _DUST_CREEP: Final = timedelta(weeks=5)
 _BLAST_AFTER_S: Final = 2.0
-
-
-class Party(Enum):
-    """Who comes about a failure."""
-
-    TECHNICIAN = auto()  # with the switch on maintenance, in vendor mode, with a test at the end
-    CASH_CREW = auto()  # with the switch on supervisor and an exchange
-    NOBODY = auto()  # done from afar, or by itself
 
 
 @dataclass

@@ -7,12 +7,12 @@ from typing import Final
 
 from simulators.atm.demand import next_visit, rate_per_s, typical_transactions_per_day
 from simulators.atm.exchange import exchange_script
-from simulators.atm.failures import FAILURES, Party, Site
+from simulators.atm.failures import FAILURES, Site
 from simulators.atm.machine import Machine, Witness
 from simulators.atm.visits import visit_script
 from simulators.modules.arrivals import next_arrival_s
 from simulators.modules.patronage import Patronage, Script
-from simulators.modules.technician import STEP_S, Crew, repair_script
+from simulators.modules.technician import STEP_S, Crew, Party, repair_script
 from simulators.world import World
 from simulators.xfs4iot import Dialect, Pace, Quirks, ServiceHost
 

@@ -6,6 +6,7 @@ the operator switch has been turned off ``run`` and the last customer has left.
 
 import asyncio
 from collections.abc import Callable, Iterator
+from enum import Enum, auto
 from typing import Final, Protocol
 
 from simulators.modules.cabinet import Cabinet
@@ -13,6 +14,14 @@ from simulators.modules.patronage import Patronage
 
 STEP_S: Final = 0.25
 """Real seconds of a step: a repair takes 2 to 3 s, so that it can be watched."""
+
+
+class Party(Enum):
+    """Who comes about a failure."""
+
+    TECHNICIAN = auto()  # with the switch on maintenance, in vendor mode, with a test at the end
+    CASH_CREW = auto()  # with the switch on supervisor and an exchange
+    NOBODY = auto()  # done from afar, or by itself
 
 
 class Serviceable(Protocol):
