@@ -11,6 +11,7 @@ from simulators.footfall.counter import Counter
 from simulators.footfall.credentials import Guard
 from simulators.footfall.entrance import Entrance
 from simulators.footfall.interface import NEWER_PATH, OLDER_PATH, application
+from simulators.footfall.mishaps import Mishap, Mishaps
 from simulators.footfall.profile import VISITORS_A_DAY, Profile
 from simulators.footfall.sensor_clock import SensorClock
 from simulators.footfall.visitors import Crowd
@@ -63,6 +64,7 @@ class FootfallSimulator:
         clock_offset_s: how far its clock is ahead.
         boot_s: real seconds a restart takes.
         quirks: peculiarities.
+        mishaps: whether it restarts, and its clock stands still, by itself now and then.
     """
 
     kind = "footfall_sensor"
@@ -82,6 +84,7 @@ class FootfallSimulator:
         clock_offset_s: float = 0.0,
         boot_s: float = 2.0,
         quirks: Quirks | None = None,
+        mishaps: bool = False,
     ) -> None:
         self.local_id = local_id
         self.port = port
@@ -103,6 +106,7 @@ class FootfallSimulator:
         self._entrance = Entrance(world, crowd, self._clock, self._own)
         if self._quirks.frozen_clock:
             self._clock.freeze()
+        self._mishaps = Mishaps(world.chance(f"{local_id}/mishaps"), world.local_time()) if mishaps else None
         self._guard: Guard | None = None
         if credentials is not None:
             realm = f"AXIS_{self._own.serial}"
@@ -119,6 +123,11 @@ class FootfallSimulator:
             "offline": lambda: self._set_offline(True),
             "http_errors": lambda: self._set_failing(True),
             "restart": self._restart,
+        }
+        self._by_itself: Mapping[Mishap, _Change] = {
+            Mishap.RESTART: self._restart,
+            Mishap.FREEZE: self._clock.freeze,
+            Mishap.THAW: self._clock.thaw,
         }
         self._put_right: Mapping[str, _Change] = {
             "covered": lambda: self._set_covered(False),
@@ -192,6 +201,9 @@ class FootfallSimulator:
         """Live until cancelled."""
         while True:
             self._entrance.look()
+            if self._mishaps is not None:
+                for mishap in self._mishaps.until(self._world.local_time()):
+                    self._by_itself[mishap]()
             await asyncio.sleep(_LOOK_S)
 
     async def stop(self) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from simulators.milesight.identity import Identity
+
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
@@ -29,29 +31,6 @@ class Quirks:
     trigger_too: bool = False
     frozen_clock: bool = False
     swapped_direction: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who the sensor is.
-
-    Attributes:
-        name: name it was given.
-        serial: 16 digits.
-        mac: six bytes with colons.
-        line_uuid: identity of its line, kept until the line is drawn anew.
-        region_uuid: the same of its region.
-        device_id: id the customer gave it.
-        site_id: id the customer gave the site.
-    """
-
-    name: str
-    serial: str
-    mac: str
-    line_uuid: str
-    region_uuid: str
-    device_id: str
-    site_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,6 @@
 """The simulated Milesight people counter: entrance, counter, reports and what can happen to them."""
 
 import asyncio
-import random
-import uuid
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta, tzinfo
 from typing import Literal
@@ -10,12 +8,14 @@ from typing import Literal
 from runtime.supervisor import Backoff
 from simulators.footfall.counter import Bin, Counter
 from simulators.footfall.entrance import Entrance
+from simulators.footfall.mishaps import Mishap, Mishaps
 from simulators.footfall.profile import VISITORS_A_DAY, Profile
 from simulators.footfall.sensor_clock import SensorClock
 from simulators.footfall.visitors import Crowd
 from simulators.milesight.delivery import Channel, Counts, Delivery, HttpChannel, MqttChannel, MqttTarget
+from simulators.milesight.identity import Identity, draw_identity, filled
 from simulators.milesight.region import Region
-from simulators.milesight.report import Counted, Identity, Quirks, periodic, trigger
+from simulators.milesight.report import Counted, Quirks, periodic, trigger
 from simulators.world import CHINA, World
 
 _LOOK_S = 1.0
@@ -55,6 +55,7 @@ class MilesightSimulator:
         timeout_s: longest wait for the answer to a push, seconds.
         pause: waits after a push that was not taken.
         boot_s: real seconds a restart takes.
+        mishaps: whether it restarts, and its clock stands still, by itself now and then.
 
     Raises:
         ValueError: mode and target do not fit, or the period is not a whole second or more.
@@ -84,6 +85,7 @@ class MilesightSimulator:
         timeout_s: float = 5.0,
         pause: Backoff | None = None,
         boot_s: float = 20.0,
+        mishaps: bool = False,
     ) -> None:
         if mode not in {None, "mqtt" if isinstance(target, MqttTarget) else "http"}:
             raise ValueError(
@@ -111,7 +113,8 @@ class MilesightSimulator:
             self._clock.freeze()
         self._channel: Channel
         if isinstance(target, MqttTarget):
-            self._channel = MqttChannel(_filled(target, self._who, self._quirks), f"ms-{self._who.serial}", timeout_s)
+            model = "VS121-P" if self._quirks.old_model else "VS125"
+            self._channel = MqttChannel(filled(target, self._who, model), f"ms-{self._who.serial}", timeout_s)
         else:
             self._channel = HttpChannel(target, timeout_s, credentials)
         self._delivery = Delivery(
@@ -126,6 +129,12 @@ class MilesightSimulator:
         self._next_ms = self._boundary_after(now_ms)
         self._reported = Bin()
         self._region = Region()
+        self._mishaps = Mishaps(world.chance(f"{local_id}/mishaps"), world.local_time()) if mishaps else None
+        self._by_itself: Mapping[Mishap, _Change] = {
+            Mishap.RESTART: self._restart,
+            Mishap.FREEZE: self._clock.freeze,
+            Mishap.THAW: self._clock.thaw,
+        }
         self._happen: Mapping[str, _Change] = {
             "covered": lambda: self._set_covered(True),
             "knocked": lambda: self._set_knocked(True),
@@ -217,6 +226,9 @@ class MilesightSimulator:
             self._entrance.look()  # those who passed while it booted
             self._entrance.sees = True
         self._watch()
+        if self._mishaps is not None:
+            for mishap in self._mishaps.until(self._world.local_time()):
+                self._by_itself[mishap]()
         while now_ms >= self._next_ms:
             if self._entrance.sees:
                 self._report(self._next_ms)
@@ -278,11 +290,8 @@ class MilesightSimulator:
         return (sensor_ms // self._period_ms + 1) * self._period_ms - self._offset_ms
 
     def _new_device(self, name: str, serial: str | None, device_id: str, site_id: str) -> tuple[Identity, Counter]:
-        chance = self._chance
-        drawn = f"6537F{chance.randrange(10**11):011d}" if serial is None else serial
-        mac = ":".join(["24", "E1", "24", *(f"{chance.randrange(256):02X}" for _ in range(3))])
-        who = Identity(name, drawn, mac, _uuid(chance), _uuid(chance), device_id, site_id)
-        return who, Counter(drawn, self._clock.now().date(), chance, keeps_history=False)
+        who = draw_identity(name, serial, device_id, site_id, self._chance)
+        return who, Counter(who.serial, self._clock.now().date(), self._chance, keeps_history=False)
 
     def _hang(self, device: tuple[Identity, Counter]) -> None:
         self._who, self._entrance.counter = device
@@ -321,15 +330,3 @@ class MilesightSimulator:
         if not self._entrance.sees:
             self._booted_at_ms = self._world.clock.now_ms()
             self.look()
-
-
-def _uuid(chance: random.Random) -> str:
-    return str(uuid.UUID(int=chance.getrandbits(128), version=4))
-
-
-def _filled(target: MqttTarget, who: Identity, quirks: Quirks) -> MqttTarget:
-    model = "VS121-P" if quirks.old_model else "VS125"
-    topic = target.topic
-    for name, value in (("$devsn", who.serial), ("$prdmd", model), ("$devid", who.device_id), ("$siteid", who.site_id)):
-        topic = topic.replace(name, value)
-    return MqttTarget(target.host, target.port, topic, target.username, target.password)

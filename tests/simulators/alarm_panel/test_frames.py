@@ -1,5 +1,6 @@
 """Frames against vectors that three foreign implementations agree on."""
 
+import contextlib
 from datetime import UTC, datetime
 
 import pytest
@@ -93,3 +94,20 @@ def test_a_frame_without_end_is_given_up() -> None:
     splitter = ReplySplitter()
     assert splitter.feed(b"\n" + b"x" * (LONGEST_FRAME_BYTES + 1)) == []
     assert [parse_reply(raw).sequence for raw in splitter.feed(frame('"ACK"0003R1L0#1234[]'))] == [3]
+
+
+@given(st.lists(st.binary(max_size=300), max_size=20), st.sampled_from([None, b"0123456789ABCDEF"]))
+def test_whatever_a_receiver_sends_is_a_reply_or_refused(chunks: list[bytes], key: bytes | None) -> None:
+    splitter = ReplySplitter()
+    for raw in (raw for chunk in chunks for raw in splitter.feed(chunk)):
+        with contextlib.suppress(ReplyError):
+            parse_reply(raw, key)
+    assert len(splitter._rest) <= LONGEST_FRAME_BYTES + 300
+
+
+@given(st.text(max_size=60))
+def test_whatever_stands_in_a_sound_frame_is_a_reply_or_refused(text: str) -> None:
+    body = text.encode("ascii", "ignore").decode()
+    for prefix in ("", '"ACK"0001', '"*ACK"0001L0#1234[', '"NAK"0000R0L0A0[]_'):
+        with contextlib.suppress(ReplyError):
+            parse_reply(frame(prefix + body)[1:-1], b"0123456789ABCDEF")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from simulators.alarm_panel.battery import LASTS_S
 from simulators.alarm_panel.contact_id import Code, Qualifier, Report, new, restored
 from simulators.alarm_panel.day import WITHOUT_MISHAPS, Act, Habits, plan_day
+from simulators.alarm_panel.installation import draw_installation
 from simulators.alarm_panel.model import Panel
 from simulators.alarm_panel.zones import AREAS, BUTTON_ZONE, VAULT, WALL_ZONE, Detector, layout
 from simulators.world import CHINA, World
@@ -182,3 +183,29 @@ def test_how_often_one_looks_changes_nothing(seed: int, cuts: list[float]) -> No
         pieces += often.advance(min(end, often.local_now + timedelta(hours=cut)))
     pieces += often.advance(end)
     assert pieces == once.advance(end)
+
+
+def test_a_fleet_of_panels_has_the_keys_zones_and_clocks_of_a_usual_one() -> None:
+    chance = World(seed=5).chance("fleet")
+    fleet = [draw_installation(chance) for _ in range(4000)]
+    keys = Counter(0 if one.key is None else len(one.key) for one in fleet)
+    assert {size: round(count / 4000, 1) for size, count in keys.items()} == {16: 0.4, 32: 0.2, 0: 0.4}
+    assert all(16 <= len(one.zones) - 2 <= 40 for one in fleet)
+    slow = sum(one.clock_offset_s < -40 for one in fleet) / 4000
+    assert slow == pytest.approx(0.05, abs=0.015)
+    assert all(abs(one.clock_offset_s) <= 2 or one.clock_offset_s < -40 for one in fleet)
+
+
+def test_a_year_of_a_branch_brings_faults_of_every_kind_and_their_repairs() -> None:
+    one = panel(habits=MISHAPS_EVERY_DAY)
+    said = Counter((report.qualifier, report.code) for report in one.advance(NOON + timedelta(days=200)))
+    for code in (Code.ZONE_TROUBLE, Code.DETECTOR_BATTERY, Code.BATTERY_LOW):
+        assert said[Qualifier.NEW, code] > 3
+        assert abs(said[Qualifier.NEW, code] - said[Qualifier.RESTORE, code]) <= len(one.zones)
+    assert said[Qualifier.NEW, Code.PROGRAM_CHANGED] > 3
+
+
+def test_without_mishaps_a_year_brings_none() -> None:
+    one = panel()
+    said = {report.code for report in one.advance(NOON + timedelta(days=365))}
+    assert said == {Code.OPEN_CLOSE_BY_USER, Code.PERIODIC_TEST}

@@ -1,6 +1,7 @@
 """Peculiar counters, and the failures that concern the device and not its count."""
 
 import asyncio
+import contextlib
 import random
 import statistics
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from aiohttp import DigestAuthMiddleware, encode_basic_auth
 
 from simulators.footfall import Quirks
+from simulators.footfall.mishaps import Mishap, Mishaps
 from simulators.footfall.profile import BETWEEN_BRANCHES, VISITORS_A_DAY, visitors_an_hour, visitors_of_branch
 from simulators.world import CHINA
 from tests.simulators.footfall.test_sensor import NEWER, OLDER, branch, hours
@@ -129,3 +131,29 @@ def test_branches_of_a_tier_differ_as_much_as_said() -> None:
     drawn = [visitors_of_branch(2, chance) for _ in range(4000)]
     assert statistics.mean(drawn) == pytest.approx(VISITORS_A_DAY[2], rel=0.03)
     assert statistics.stdev(drawn) / statistics.mean(drawn) == pytest.approx(BETWEEN_BRANCHES, rel=0.08)
+
+
+def test_restarts_and_frozen_clocks_come_as_often_as_said_and_every_frozen_clock_is_set() -> None:
+    now = datetime(2026, 1, 1, tzinfo=CHINA)
+    restarts = freezes = 0
+    for seed in range(40):
+        mishaps = Mishaps(random.Random(seed), now)
+        happened = mishaps.until(now + timedelta(days=3650))
+        restarts += happened.count(Mishap.RESTART)
+        clocks = [mishap for mishap in happened if mishap is not Mishap.RESTART]
+        assert clocks == ([Mishap.FREEZE, Mishap.THAW] * len(clocks))[: len(clocks)]
+        freezes += clocks.count(Mishap.FREEZE)
+        assert mishaps.until(now + timedelta(days=3650)) == []
+    assert restarts == pytest.approx(40 * 3650 / 45, rel=0.1)
+    assert freezes == pytest.approx(40 * 5, rel=0.25)
+
+
+async def test_a_sensor_left_to_itself_restarts_now_and_then() -> None:
+    async with branch(pace=86_400 * 30, mishaps=True) as one:
+        one.clock.advance(20_000)
+        life = asyncio.create_task(one.sensor.run())
+        await asyncio.sleep(0)
+        life.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await life
+        assert one.sensor.refusal() == 503
