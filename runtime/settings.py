@@ -13,7 +13,7 @@ from contracts.errors import ConfigurationError
 
 ENV_PREFIX: Final = "BRANCHWATCH_"
 
-_SECRET = re.compile(r"password|secret|token|url$")
+_SECRET = re.compile(r"password|secret|token|community|key_ascii|key_hex|url$")
 """Keys whose values do not belong into a log; a database URL holds a password."""
 
 
