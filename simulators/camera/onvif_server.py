@@ -128,19 +128,20 @@ class OnvifServer:
         server = web.Server(self._handle, access_log=None, handler_cancellation=True)
         runner = web.ServerRunner(server, shutdown_timeout=_STOP_TIMEOUT_S)
         await runner.setup()
+        self._runner = runner  # from here on close() cleans up, should this be cancelled
         try:
             await web.TCPSite(runner, self._host, self.port).start()
         except OSError:
-            await runner.cleanup()
+            await self.close()
             raise
         self.port = int(runner.addresses[0][1])
-        self._runner = runner
 
     async def close(self) -> None:
         """Close port and connections; calls under way are broken off after a second."""
-        runner, self._runner = self._runner, None
+        runner = self._runner
         if runner is not None:
             await runner.cleanup()
+            self._runner = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         call: Call | None = None

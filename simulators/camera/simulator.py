@@ -208,7 +208,11 @@ class CameraSimulator:
             OSError: a port is taken.
         """
         self._standing.powered = True
-        await self._settle()
+        try:
+            await self._settle()
+        except OSError:
+            await self.stop()
+            raise
 
     async def run(self) -> None:
         """Live until cancelled."""
@@ -216,7 +220,8 @@ class CameraSimulator:
             self._look()
             if self._has_mishaps:
                 for happening in self._fate.happened(self._world.local_time()):
-                    await (self.inject if happening.begins else self.repair)(happening.failure)
+                    failure = self._find(happening.failure)
+                    (failure.happen if happening.begins else failure.put_right)()
             try:
                 await self._settle()
             except OSError as error:  # somebody took its port meanwhile; tried again with the next look

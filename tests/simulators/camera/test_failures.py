@@ -8,7 +8,6 @@ import aiohttp
 import pytest
 from zeep.exceptions import Fault
 
-from runtime.clock import ManualClock
 from simulators.camera import CameraSimulator
 from simulators.camera.attack import ATTACKER
 from simulators.device import SimulatedDevice
@@ -228,40 +227,47 @@ async def test_a_restart_says_so_goes_away_and_comes_back_with_another_time_of_s
         assert one.camera.reboots == 1
 
 
-async def test_a_taken_port_is_an_error_at_the_start_and_no_end_of_life_later() -> None:
-    port = free_port()
-    first = CameraSimulator("cam-01", World(clock=ManualClock(10**12)), port, 0)
-    second = CameraSimulator("cam-02", World(clock=ManualClock(10**12)), port, 0)
-    await first.start()
-    with pytest.raises(OSError, match="address already in use"):
-        await second.start()
-    async with living(second):
-        await first.stop()
-        async with asyncio.timeout(WAIT_S):
+@pytest.mark.parametrize("taken", ["http", "rtsp"])
+async def test_a_taken_port_is_an_error_at_the_start_and_leaves_nothing_open(taken: str) -> None:
+    async with bench() as one:
+        free = free_port()
+        ports = (one.camera.http_port, free) if taken == "http" else (free, one.camera.rtsp_port)
+        other = CameraSimulator("cam-02", World(), *ports)
+        with pytest.raises(OSError, match="address already in use"):
+            await other.start()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", free)
+
+
+async def test_a_port_taken_meanwhile_is_had_again_when_it_is_free() -> None:
+    async with bench() as one:
+        await one.camera.inject("unreachable")
+        thief = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", one.camera.http_port)
+        with pytest.raises(OSError, match="address already in use"):
+            await one.camera.repair("unreachable")
+        async with living(one.camera), asyncio.timeout(WAIT_S):
+            thief.close()
+            await thief.wait_closed()
             while True:
                 try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    await one.subscribe()
                     break
-                except ConnectionRefusedError:
+                except (aiohttp.ClientError, OSError):
                     await asyncio.sleep(0.05)
-        writer.close()
-        await writer.wait_closed()
-    await second.stop()
+        assert one.camera.subscriptions == 1
 
 
 async def test_over_the_years_things_break_by_themselves_where_that_is_wanted() -> None:
     async with bench(pace=1e6, mishaps=True) as one, bench(pace=1e6) as spared:
-        seen: set[str] = set()
-        inject = one.camera.inject
-
-        async def watched(failure: str) -> None:
-            seen.add(failure)
-            await inject(failure)
-
-        one.camera.inject = watched  # type: ignore[method-assign]
+        broken = []
         for camera in (one, spared):
-            camera.clock.advance(200_000)  # six years
-            async with living(camera.camera):
+            for _ in range(20):
+                camera.clock.advance(10_000)  # 20 times four months
+                life = asyncio.create_task(camera.camera.run())
                 await asyncio.sleep(0)
-        assert {"pull_point_lost", "moved", "unreachable"} <= seen
-        assert not spared.camera.model.moved
+                life.cancel()
+                await asyncio.gather(life, return_exceptions=True)
+            model = camera.camera.model
+            broken.append([model.moved, model.signal_lost, model.housing.fan_failed])
+        assert any(broken[0])
+        assert not any(broken[1])
