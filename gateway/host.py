@@ -5,12 +5,24 @@ import ctypes
 import shutil
 import struct
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from gateway.driver import Observation
 
 _PROC: Final = Path("/proc")
+_SYS: Final = Path("/sys")
+
+PORTS_MOST: Final = 16
+_SWITCHED_ON: Final = 0x1
+"""IFF_UP. Source: Linux include/uapi/linux/if.h."""
+_PORT_WORDS: Final = {
+    word.lower(): word for word in ("up", "down", "testing", "unknown", "dormant", "notPresent", "lowerLayerDown")
+}
+"""The kernel writes the words of IF-MIB in small letters. Source: Linux Documentation/networking/operstates.rst."""
+_SENSIBLE_CEL: Final = (-20.0, 110.0)
 
 _TIMEX_BYTES: Final = 208
 """sizeof(struct timex) on 64-bit Linux. Source: Linux include/uapi/linux/timex.h."""
@@ -28,15 +40,21 @@ def boot_id() -> str:
 
 
 class Host:
-    """Reads the computer's figures; remembers the processor's times between two looks.
+    """Reads the computer's figures; remembers the processor's times and the ports' counts between two looks.
 
     Args:
         disk: a path on the disk that is watched as ``host/disk1``.
+        sys: where the kernel shows its devices.
+        steady_s: clock for rates.
     """
 
-    def __init__(self, disk: Path) -> None:
+    def __init__(self, disk: Path, sys: Path = _SYS, steady_s: Callable[[], float] = time.monotonic) -> None:
         self._disk = disk
+        self._sys = sys
+        self._steady_s = steady_s
         self._cpu: tuple[int, int] | None = None
+        self._ports: dict[str, int] = {}
+        self._octets: dict[str, tuple[int, float]] = {}
 
     def observations(self) -> list[Observation]:
         """Signals of the blocks ``host`` and ``clock`` that can be read here and now."""
@@ -50,10 +68,49 @@ class Host:
         with contextlib.suppress(OSError, ZeroDivisionError):
             usage = shutil.disk_usage(self._disk)
             out.append(Observation("host/disk1/used", usage.used / usage.total))
-        with contextlib.suppress(OSError, ValueError):
-            board = Path("/sys/class/thermal/thermal_zone0/temp").read_text()
-            out.append(Observation("host/temperature", int(board) / 1000))
+        temperature = max(self._temperatures(), default=None)
+        if temperature is not None:
+            out.append(Observation("host/temperature", temperature))
+        with contextlib.suppress(OSError):
+            out.extend(self._network())
         out.extend(_clock())
+        return out
+
+    def _temperatures(self) -> Iterator[float]:
+        """What the sensors say, degrees Celsius; those of the board's zones, or where there are none, all others."""
+        zones = sorted((self._sys / "class/thermal").glob("thermal_zone*/temp"))
+        for sensor in zones or sorted((self._sys / "class/hwmon").glob("hwmon*/temp*_input")):
+            with contextlib.suppress(OSError, ValueError):
+                celsius = int(sensor.read_text()) / 1000
+                if _SENSIBLE_CEL[0] <= celsius <= _SENSIBLE_CEL[1]:
+                    yield celsius
+
+    def _network(self) -> list[Observation]:
+        """State and rates of the ports that have hardware behind them and were switched on when first seen.
+
+        Raises:
+            OSError: the kernel does not show its ports.
+        """
+        out = []
+        for port in sorted((self._sys / "class/net").iterdir()):
+            with contextlib.suppress(OSError, ValueError):
+                if port.name not in self._ports:
+                    is_on = int((port / "flags").read_text(), 16) & _SWITCHED_ON
+                    if not is_on or not (port / "device").exists() or len(self._ports) >= PORTS_MOST:
+                        continue
+                    self._ports[port.name] = len(self._ports) + 1
+                out.extend(self._port(port, f"host/net{self._ports[port.name]}"))
+        return out
+
+    def _port(self, port: Path, path: str) -> list[Observation]:
+        state = _PORT_WORDS.get((port / "operstate").read_text().strip(), "unknown")
+        out = [Observation(f"{path}/oper_status", state)]
+        for word, file in (("in_rate", "rx_bytes"), ("out_rate", "tx_bytes")):
+            octets, now_s = int((port / "statistics" / file).read_text()), self._steady_s()
+            before, before_s = self._octets.get(f"{path}/{word}", (octets, now_s))
+            self._octets[f"{path}/{word}"] = (octets, now_s)
+            if now_s > before_s and octets >= before:
+                out.append(Observation(f"{path}/{word}", round((octets - before) * 8 / (now_s - before_s), 1)))
         return out
 
     def _processor(self) -> list[Observation]:
