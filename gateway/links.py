@@ -9,14 +9,16 @@ from gateway.driver import Observation
 LINK_STATE: Final = "link/state"
 
 _SUMMED: Final = frozenset({"link/reconnects", "link/protocol_errors"})
-_FIRST_ONLY: Final = frozenset({"link/round_trip", "clock/skew"})
+_ONE_VALUE: Final = ("link/round_trip", "clock/skew", "ups/")
+"""Beginnings of paths that two drivers of one device can both see; a power supply is on XFS4IoT and on SNMP."""
 
 
 class Links:
     """What each of a device's drivers last said of its link.
 
     A device read by one driver has the link that driver sees. With several, all up is ``up``, none is ``down``, and
-    anything between is ``degraded``; counters are summed; what can only have one value is the first driver's.
+    anything between is ``degraded``; counters are summed; what can only have one value is told by the driver that told it
+    first.
     """
 
     def __init__(self) -> None:
@@ -38,7 +40,7 @@ class Links:
             elif item.path in _SUMMED and isinstance(item.value, (int, float)):
                 self._counts[item.path][driver] = item.value
                 merged.append(replace(item, value=sum(self._counts[item.path].values())))
-            elif item.path not in _FIRST_ONLY or self._first.setdefault(item.path, driver) == driver:
+            elif not item.path.startswith(_ONE_VALUE) or self._first.setdefault(item.path, driver) == driver:
                 merged.append(item)
         return merged
 

@@ -32,6 +32,9 @@ def test_counters_are_summed_and_what_can_only_have_one_value_is_the_first_drive
     assert say(links, "xfs", "link/round_trip", 0.04) == [("link/round_trip", 0.04)]
     assert say(links, "snmp", "link/round_trip", 0.02) == []
     assert say(links, "snmp", "host/cpu", 0.5) == [("host/cpu", 0.5)]
+    assert say(links, "snmp", "ups/battery", "normal") == [("ups/battery", "normal")]
+    assert say(links, "xfs", "ups/battery", "low") == []
+    assert say(links, "snmp", "ups/battery", "low") == [("ups/battery", "low")]
 
 
 def test_a_merged_link_is_what_the_catalogue_allows() -> None:
