@@ -95,6 +95,9 @@ def same_day(gap: Gap, counted: tuple[int, int], more: tuple[int, int], history:
         history: the day, where the sensor has it.
     """
     day = history.get(gap.to_at.date(), Day())
+    if gap.is_outage:  # a restart in it may have taken people from the totals that the history still has
+        over = Day(tuple(interval for interval in day.intervals if interval.end_at <= gap.to_at))
+        more = (max(more[0], over.people_in - counted[0]), max(more[1], over.people_out - counted[1]))
     points = _within(gap, _running(day, -counted[0], -counted[1]), more)
     return Growth(*more, points, gap.missing(history))
 

@@ -155,7 +155,7 @@ class AxisDriver:
             _log.warning("history refused; counts are caught up without it", host=self._settings.host, error=str(error))
         except DeviceUnreachable as error:
             self._protocol_errors += isinstance(error, HttpStatusError)
-            if self._history_tries < _HISTORY_TRIES:
+            if self._totals is not None and self._history_tries < _HISTORY_TRIES:
                 return None
             _log.warning("history not had; counts go on without it", host=self._settings.host, error=str(error))
         return history

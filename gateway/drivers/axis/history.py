@@ -61,6 +61,10 @@ class Day:
         """People out, of all known intervals."""
         return sum(interval.people_out for interval in self.intervals)
 
+    def until(self, at: datetime) -> "Day":
+        """The day so far, the interval that ``at`` is in included."""
+        return Day(tuple(interval for interval in self.intervals if interval.end_at - INTERVAL <= at))
+
 
 History = Mapping[date, Day]
 """Days asked for and answered, by the sensor's date."""

@@ -11,7 +11,7 @@ from typing import Final
 from gateway.driver import Observation
 from gateway.drivers.axis import backfill
 from gateway.drivers.axis.backfill import Gap, Point
-from gateway.drivers.axis.history import History
+from gateway.drivers.axis.history import Day, History
 from gateway.drivers.axis.live_sum import LiveSum
 
 _IMBALANCE_FROM_COUNTS: Final = 50
@@ -61,10 +61,14 @@ class Totals:
 
 def days_to_ask(totals: Totals | None, answer: LiveSum, received_s: float, most: int) -> tuple[date, ...]:
     """The sensor's days whose history is needed to go on from ``totals`` to ``answer``; at most ``most`` past ones."""
-    if totals is None or most == 0:
+    if most == 0:
         return ()
+    if totals is None or classify(totals.last, answer) is Change.SWAPPED:
+        return (
+            answer.timestamp.date(),
+        )  # so that what it counted before a restart of today is not taken for new later
     gap, change = _gap(totals, answer, received_s), classify(totals.last, answer)
-    if not gap.follows or change is Change.SWAPPED:
+    if not gap.follows:
         return ()
     if change is Change.NEW_DAY:
         days = gap.days(most)
@@ -82,20 +86,20 @@ def advance(totals: Totals | None, answer: LiveSum, received_s: float, history: 
         received_s: when it came, on the steady clock.
         history: of the days asked for, those the sensor has.
     """
+    known = history or {}
+    begun = known.get(answer.timestamp.date(), Day()).until(answer.timestamp)
+    begun_in, begun_out = max(answer.in_today, begun.people_in), max(answer.out_today, begun.people_out)
     if totals is None:
-        return Totals(
-            answer, received_s, Change.FIRST, 0, 0, 0, 0, received_s, day_in=answer.in_today, day_out=answer.out_today
-        )
+        return Totals(answer, received_s, Change.FIRST, 0, 0, 0, 0, received_s, day_in=begun_in, day_out=begun_out)
     change = classify(totals.last, answer)
     if change is Change.SWAPPED:
         # Nobody knows what either sensor counted in between; the new one starts from where it is.
         return replace(
             totals, last=answer, received_s=received_s, change=change, points=(),
-            day_in=answer.in_today, day_out=answer.out_today,
+            day_in=begun_in, day_out=begun_out,
         )  # fmt: skip
     gap = _gap(totals, answer, received_s)
     counted, today = (totals.day_in, totals.day_out), (answer.in_today, answer.out_today)
-    known = history or {}
     goes_on = True
     if change is Change.NEW_DAY:
         growth, goes_on = backfill.new_day(gap, counted, today, known), False

@@ -131,7 +131,7 @@ async def test_older_firmware_is_found_at_its_place_and_asked_there() -> None:
     async with serving(sensor) as port, polling(sink, port):
         await until_polled(sensor, 3)
     assert sensor.asked[:2] == [f"{NEW_PATH}?live-sum.json", f"{OLD_PATH}?live-sum.json"]
-    assert set(sensor.asked[1:]) == {f"{OLD_PATH}?live-sum.json"}
+    assert {query.partition("?")[0] for query in sensor.asked[1:]} == {OLD_PATH}
 
 
 async def test_a_change_of_firmware_is_followed() -> None:
@@ -372,7 +372,7 @@ class TwoLives:
         sensor, sink = self.sensor, self.sink
         sensor.people_in, sensor.people_out, sensor.local_time = 40, 30, TEN_LOCAL
         async with serving(sensor) as port:
-            await self.live(port, lambda: sensor.polls >= 2, **chosen)
+            await self.live(port, lambda: sink.last("total/in") == 0, **chosen)
             sensor.local_time = TEN_LOCAL + timedelta(hours=2, seconds=30)
             self.clock.advance(2 * 3_600_000)
             sensor.people_in, sensor.people_out = 49, 34
@@ -406,7 +406,7 @@ async def test_after_an_outage_the_sensors_own_history_says_when_people_came() -
     assert lives.sink.last("sensor/missing_intervals") == 0
     assert [query for query in lives.sensor.asked if "export" in query] == [
         f"{NEW_PATH}?export-json&date=20261122&res=15m"
-    ]
+    ] * 2
 
 
 async def test_an_inverted_sensor_is_turned_in_totals_and_history() -> None:
@@ -420,7 +420,7 @@ async def test_an_inverted_sensor_is_turned_in_totals_and_history() -> None:
     assert lives.sink.last("sensor/missing_intervals") == 7
 
 
-@pytest.mark.parametrize(("status", "asked"), [(404, 1), (400, 1), (403, 1), (500, 3)])
+@pytest.mark.parametrize(("status", "asked"), [(404, 2), (400, 2), (403, 2), (500, 4)])
 async def test_without_a_history_the_totals_count_and_the_gap_is_missing(status: int, asked: int) -> None:
     lives = TwoLives()
     lives.sensor.history_status = status
@@ -436,7 +436,7 @@ async def test_a_malformed_history_is_refused_and_the_totals_count() -> None:
     lives.sensor.history = {"yesterday": [1, 2]}
     await lives.run()
     assert lives.sink.last("total/in") == 9
-    assert lives.sink.last("link/protocol_errors") == 1
+    assert lives.sink.last("link/protocol_errors") == 2
     assert "yesterday" in str(lives.sink.refused[0][0])
 
 
