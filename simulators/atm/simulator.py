@@ -141,14 +141,14 @@ class AtmSimulator:
             if site.blast_in_s is not None:
                 site.blast_in_s -= _TICK_S
                 site.switched_off = site.switched_off or site.blast_in_s <= 0
-            await self._settle()
+            self._settle()
 
-    async def _settle(self) -> None:
+    def _settle(self) -> None:
         """Let the net see what became of the machine: news, or nothing at all."""
         if self._site.dark and not self._host.dark:
-            await self._host.go_dark()
+            self._host.go_dark()
         elif not self._site.dark and self._host.dark:
-            await self._host.light_up()
+            self._host.light_up()
         self._host.publish()
 
     # -- customers: simulators.modules.patronage.Premises --------------------------------------------------------------
@@ -183,7 +183,7 @@ class AtmSimulator:
         """
         FAILURES[self._checked(failure)].begin(self._site)
         self._patronage.stir()
-        await self._settle()
+        self._settle()
 
     async def repair(self, failure: str) -> None:
         """Do what a technician, the cash crew or the service desk does about a failure; takes 2 to 3 s.
@@ -207,7 +207,7 @@ class AtmSimulator:
                     "maintenance",
                     lambda: repair_script(self.machine, lambda: wrong.mend(self._site), self._work_step_s),
                 )
-        await self._settle()
+        self._settle()
 
     def _checked(self, failure: str) -> str:
         if failure not in self.failures:

@@ -150,21 +150,21 @@ class TerminalSimulator:
     async def _age(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            await self.tick()
+            self.tick()
 
-    async def tick(self) -> None:
+    def tick(self) -> None:
         """Let time pass up to now."""
         self.terminal.tick(self._world.clock.now_ms(), self._world.local_time())
-        await self._settle()
+        self._settle()
 
-    async def _settle(self) -> None:
+    def _settle(self) -> None:
         """Let the net see what became of the terminal: news, or nothing at all."""
         self._view = None
         self._agent.silent = self._site.dark or self._site.agent_stopped
         if self._site.dark and not self._host.dark:
-            await self._host.go_dark()
+            self._host.go_dark()
         elif not self._site.dark and self._host.dark:
-            await self._host.light_up()
+            self._host.light_up()
         self._host.publish()
 
     def _mib(self) -> MibView:
@@ -204,7 +204,7 @@ class TerminalSimulator:
         """
         self._checked(failure).begin(self._site)
         self._patronage.stir()
-        await self._settle()
+        self._settle()
 
     async def repair(self, failure: str) -> None:
         """Do what a technician or the service desk does about a failure; takes 2 to 3 s.
@@ -225,7 +225,7 @@ class TerminalSimulator:
                 "maintenance",
                 lambda: repair_script(self.terminal, lambda: wrong.mend(self._site), self._work_step_s),
             )
-        await self._settle()
+        self._settle()
 
     def _checked(self, failure: str) -> Failure:
         if failure not in FAILURES:

@@ -20,6 +20,14 @@ _LARGEST_FRAME_BYTES: Final = 1 << 20
 _STOP_TIMEOUT_S: Final = 2.0
 
 
+class _Dead(asyncio.Protocol):
+    """What is left of a machine without power: a connection to it breaks at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+
 class ServiceHost:
     """Serves a machine on one port.
 
@@ -29,10 +37,14 @@ class ServiceHost:
         host: address to listen on.
         port: port to listen on, 0 for any free one; :attr:`port` tells which.
         pace: how long answers take.
+
+    Attributes:
+        dark: the computer is off, or off the net.
     """
 
     def __init__(self, machine: ServedMachine, quirks: Quirks, host: str, port: int, pace: Pace) -> None:
         self.port = port
+        self.dark = False
         self._machine = machine
         self._quirks = quirks
         self._host = host
@@ -45,7 +57,7 @@ class ServiceHost:
         self._crashed: set[str] = set()
         self._hanging: set[str] = set()
         self._runner: web.AppRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._server: asyncio.Server | None = None
 
     @property
     def uri(self) -> str:
@@ -56,11 +68,6 @@ class ServiceHost:
     def clients(self) -> int:
         """Open connections, the publisher's included."""
         return sum(len(conversations) for conversations in self._conversations.values())
-
-    @property
-    def dark(self) -> bool:
-        """The computer is off, or off the net."""
-        return self._site is None
 
     async def start(self) -> None:
         """Listen.
@@ -75,21 +82,25 @@ class ServiceHost:
         application.router.add_get(PATH + "/{service}/", self._serve)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=_STOP_TIMEOUT_S)
         await runner.setup()
-        self._runner = runner
+        loop = asyncio.get_running_loop()
         try:
-            await self.light_up()
-        except ConfigurationError:
-            self._runner = None
+            self._server = await loop.create_server(lambda: self._connection(runner), self._host, self.port)
+        except OSError as error:
             await runner.cleanup()
-            raise
-        self.port = int(runner.addresses[0][1])
+            raise ConfigurationError(
+                f"simulated {self._machine.model}: cannot listen on {self._host}:{self.port}: {error.strerror}; "
+                f"choose a free port"
+            ) from error
+        self._runner = runner
+        self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Close every connection and the port; does nothing the second time."""
         runner, self._runner = self._runner, None
-        self._site = None
-        if runner is None:
+        server, self._server = self._server, None
+        if runner is None or server is None:
             return
+        server.close()
         for socket in tuple(self._sockets):
             try:
                 async with asyncio.timeout(_STOP_TIMEOUT_S):
@@ -98,31 +109,20 @@ class ServiceHost:
                 continue  # the runner's cleanup below drops it
         await runner.cleanup()
 
-    async def go_dark(self) -> None:
-        """The computer loses its power or its net: connections break, new ones are refused."""
-        site, self._site = self._site, None
-        if site is not None:
-            await site.stop()
+    def go_dark(self) -> None:
+        """The computer loses its power or its net: connections break, and so does every new one at once."""
+        self.dark = True
         for name in self._conversations:
             self._cut(name)
 
-    async def light_up(self) -> None:
-        """The computer is back, and listens where it listened before.
+    def light_up(self) -> None:
+        """The computer is back."""
+        self.dark = False
 
-        Raises:
-            ConfigurationError: somebody else has the port.
-        """
-        if self._runner is None or self._site is not None:
-            return
-        site = web.TCPSite(self._runner, self._host, self.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigurationError(
-                f"simulated {self._machine.model}: cannot listen on {self._host}:{self.port}: {error.strerror}; "
-                f"choose a free port"
-            ) from error
-        self._site = site
+    def _connection(self, runner: web.AppRunner) -> asyncio.BaseProtocol:
+        """Who talks on a new connection. A dark machine keeps its port, so that nobody else has it when it is back."""
+        assert runner.server is not None  # set up before anything listens
+        return _Dead() if self.dark else runner.server()
 
     def publish(self) -> None:
         """Tell every connection of a service what is new there."""
@@ -166,7 +166,7 @@ class ServiceHost:
         name = request.match_info.get("service", PUBLISHER)
         if name not in self._conversations or (name == PUBLISHER and "service" in request.match_info):
             raise web.HTTPNotFound(text=f"no service {name}\n")
-        if name in self._crashed:
+        if name in self._crashed or self.dark:
             raise web.HTTPServiceUnavailable(text=f"service {name} is not running\n")
         socket = web.WebSocketResponse(
             heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST_FRAME_BYTES, timeout=_STOP_TIMEOUT_S

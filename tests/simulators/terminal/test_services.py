@@ -162,7 +162,7 @@ async def test_every_failure_can_be_injected_and_repaired_twice(serve: Serve) ->
             for failure in device.failures:
                 await device.repair(failure)
         await asyncio.sleep(0.05)  # four minutes of the world: the restart that ends the memory leak
-        await terminal.tick()
+        terminal.tick()
         model = terminal.terminal
         assert not model.attended
         assert model.office_printer.works
