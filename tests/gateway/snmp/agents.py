@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -49,25 +48,24 @@ async def _running(*command: str, environment: Mapping[str, str] = {}, log: Path
             await process.wait()
 
 
-@asynccontextmanager
-async def snmpsim(directory: Path, *recorded: str, port: int | None = None) -> AsyncIterator[int]:
-    """Run snmpsim; the community of a recording is its file's name. Its port."""
-    data = directory / "data"
-    data.mkdir()
-    for name in recorded:
-        shutil.copy(RECORDED / f"{name}.snmprec", data)
-    chosen = port or free_udp_port()
-    command = Path(sys.executable).parent / "snmpsim-command-responder"
+def snmpsim_command(data: Path, cache: Path, port: int) -> list[str]:
+    """What starts snmpsim; the community of a recording is its file's name."""
     root = ("--process-user=root", "--process-group=root") if os.geteuid() == 0 else ()
-    async with _running(
-        str(command),
+    return [
+        str(Path(sys.executable).parent / "snmpsim-command-responder"),
         f"--data-dir={data}",
-        f"--cache-dir={directory / 'cache'}",
-        f"--agent-udpv4-endpoint=127.0.0.1:{chosen}",
+        f"--cache-dir={cache}",
+        f"--agent-udpv4-endpoint=127.0.0.1:{port}",
         *root,
-        log=directory / "snmpsim.log",
-    ):
-        yield chosen
+    ]
+
+
+@asynccontextmanager
+async def snmpsim(directory: Path, port: int) -> AsyncIterator[None]:
+    """Run snmpsim with all recordings, for a test that stops it."""
+    directory.mkdir()
+    async with _running(*snmpsim_command(RECORDED, directory / "cache", port), log=directory / "log"):
+        yield
 
 
 @asynccontextmanager
@@ -166,5 +164,6 @@ __all__ = [
     "scripted",
     "snmpd",
     "snmpsim",
+    "snmpsim_command",
     "until",
 ]

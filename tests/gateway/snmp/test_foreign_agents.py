@@ -24,16 +24,15 @@ def at(port: int, community: str, **more: object) -> dict[str, object]:
     return {"address": "127.0.0.1", "port": port, "community": community, **more}
 
 
-async def test_a_windows_terminal_with_printer_and_supply(tmp_path: Path) -> None:
+async def test_a_windows_terminal_with_printer_and_supply(recorded: int) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
-    async with snmpsim(tmp_path, "windows", "printer", "ups") as port:
-        driver = driver_of(
-            host=at(port, "windows", application="C:\\Kiosk\\kiosk.exe"),
-            printer=at(port, "printer"),
-            ups=at(port, "ups"),
-        )
-        async with first_poll(driver, sink) as task:
-            await until(lambda: sink.last("link/state") == "up" and sink.last("host/net1/in_rate") is not None, task)
+    driver = driver_of(
+        host=at(recorded, "windows", application="C:\\Kiosk\\kiosk.exe"),
+        printer=at(recorded, "printer"),
+        ups=at(recorded, "ups"),
+    )
+    async with first_poll(driver, sink) as task:
+        await until(lambda: sink.last("link/state") == "up" and sink.last("host/net1/in_rate") is not None, task)
     expected = {
         "host/uptime": 86400.0,
         "host/reboots": 0,
@@ -67,16 +66,15 @@ async def test_a_windows_terminal_with_printer_and_supply(tmp_path: Path) -> Non
     assert sink.last("link/protocol_errors") == 0
 
 
-async def test_an_old_agent_gives_what_it_has_and_wrong_types_are_refused_once(tmp_path: Path) -> None:
+async def test_an_old_agent_gives_what_it_has_and_wrong_types_are_refused_once(recorded: int) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
-    async with snmpsim(tmp_path, "old-linux", "quiet-printer", "ups-on-battery") as port:
-        driver = driver_of(
-            host=at(port, "old-linux", application="kiosk"),
-            printer=at(port, "quiet-printer"),
-            ups=at(port, "ups-on-battery"),
-        )
-        async with first_poll(driver, sink) as task:
-            await until(lambda: sink.last("link/state") == "up" and len(sink.all("host/uptime")) > 3, task)
+    driver = driver_of(
+        host=at(recorded, "old-linux", application="kiosk"),
+        printer=at(recorded, "quiet-printer"),
+        ups=at(recorded, "ups-on-battery"),
+    )
+    async with first_poll(driver, sink) as task:
+        await until(lambda: sink.last("link/state") == "up" and len(sink.all("host/uptime")) > 3, task)
     assert sink.last("host/net1/oper_status") == "lowerLayerDown"
     assert sink.last("host/disk1/used") == 0.5
     for absent in ("clock/skew", "host/cpu", "host/app/state", "host/memory_used", "prs/paper_level"):
@@ -91,56 +89,54 @@ async def test_an_old_agent_gives_what_it_has_and_wrong_types_are_refused_once(t
     }
 
 
-async def test_a_printer_that_was_exchanged_is_an_event_of_the_terminal(tmp_path: Path) -> None:
+async def test_a_printer_that_was_exchanged_is_an_event_of_the_terminal(recorded: int) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
     sink.memory["identities"] = '{"said":{"printer serial":"VNB3K00001"}}'
-    async with snmpsim(tmp_path, "printer") as port, first_poll(driver_of(printer=at(port, "printer")), sink) as task:
+    async with first_poll(driver_of(printer=at(recorded, "printer")), sink) as task:
         await until(lambda: len(sink.all("prs/device")) > 3, task)
     assert sink.all("link/identity") == ["printer serial: VNB3K00001 -> VNB3K01234"]
     assert sink.identities == []
 
 
-async def test_the_watched_application_that_does_not_run_is_missing(tmp_path: Path) -> None:
+async def test_the_watched_application_that_does_not_run_is_missing(recorded: int) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
     sink.memory["host"] = '{"application_row":"7","application_restarts":2}'
-    async with snmpsim(tmp_path, "windows") as port:
-        async with first_poll(driver_of(host=at(port, "windows", application="teller.exe")), sink):
-            await until(lambda: sink.last("host/app/state") == "missing")
-        assert sink.last("host/app/restarts") == 2
-        async with first_poll(driver_of(host=at(port, "windows", application="kiosk.exe")), sink):
-            await until(lambda: sink.last("host/app/restarts") == 3)
+    async with first_poll(driver_of(host=at(recorded, "windows", application="teller.exe")), sink):
+        await until(lambda: sink.last("host/app/state") == "missing")
+    assert sink.last("host/app/restarts") == 2
+    async with first_poll(driver_of(host=at(recorded, "windows", application="kiosk.exe")), sink):
+        await until(lambda: sink.last("host/app/restarts") == 3)
     assert sink.last("host/app/state") == "running"
 
 
-async def test_uptime_that_went_back_while_the_gateway_was_down_is_a_reboot(tmp_path: Path) -> None:
+async def test_uptime_that_went_back_while_the_gateway_was_down_is_a_reboot(recorded: int) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
     sink.memory["host"] = '{"ticks":900000000,"at_ms":1,"reboots":4}'
-    async with snmpsim(tmp_path, "windows") as port, first_poll(driver_of(host=at(port, "windows")), sink):
+    async with first_poll(driver_of(host=at(recorded, "windows")), sink):
         await until(lambda: sink.last("host/reboots") == 5)
         await until(lambda: len(sink.all("host/reboots")) > 3)
     assert set(sink.all("host/reboots")) == {5}
 
 
-async def test_a_silent_agent_degrades_the_link_and_the_others_go_on(tmp_path: Path) -> None:
+async def test_a_silent_agent_degrades_the_link_and_the_others_go_on(recorded: int) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
-    async with snmpsim(tmp_path, "windows") as port:
-        driver = driver_of(
-            host=at(port, "windows"), ups=at(free_udp_port(), "ups"), timeout_s=0.3, retries=0, failures_to_lost=1
-        )
-        async with first_poll(driver, sink) as task:
-            await until(lambda: sink.last("link/state") == "degraded", task)
-            polls = len(sink.all("host/uptime"))
-            await until(lambda: len(sink.all("host/uptime")) > polls + 3, task)
+    driver = driver_of(
+        host=at(recorded, "windows"), ups=at(free_udp_port(), "ups"), timeout_s=0.3, retries=0, failures_to_lost=1
+    )
+    async with first_poll(driver, sink) as task:
+        await until(lambda: sink.last("link/state") == "degraded", task)
+        polls = len(sink.all("host/uptime"))
+        await until(lambda: len(sink.all("host/uptime")) > polls + 3, task)
     assert sink.last("link/state") == "degraded"
     assert sink.last("ups/source") is None
 
 
 async def test_a_printer_that_falls_silent_is_unknown_and_comes_back(tmp_path: Path) -> None:
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
-    (tmp_path / "sim").mkdir()
     async with snmpd(tmp_path / "host") as host_port, AsyncExitStack() as stack:
         printer = AsyncExitStack()
-        port = await printer.enter_async_context(snmpsim(tmp_path / "sim", "printer"))
+        port = free_udp_port()
+        await printer.enter_async_context(snmpsim(tmp_path / "sim", port))
         stack.push_async_callback(printer.aclose)
         driver = driver_of(host=at(host_port, "public"), printer=at(port, "printer"), timeout_s=1, retries=0)
         async with first_poll(driver, sink) as task:
@@ -149,8 +145,7 @@ async def test_a_printer_that_falls_silent_is_unknown_and_comes_back(tmp_path: P
             await printer.aclose()
             await until(lambda: sink.last("link/state") == "degraded", task)
             assert {sink.last(f"prs/{word}") for word in ("device", "status", "paper", "toner")} == {"unknown"}
-            (tmp_path / "again").mkdir()
-            await stack.enter_async_context(snmpsim(tmp_path / "again", "printer", port=port))
+            await stack.enter_async_context(snmpsim(tmp_path / "again", port))
             await until(lambda: sink.last("link/state") == "up", task)
             await until(lambda: sink.last("prs/device") == "warning", task)
     assert sink.last("link/reconnects") == 1
