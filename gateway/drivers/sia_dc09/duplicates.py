@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Final
 
 from gateway.drivers.sia_dc09.frame import Frame
@@ -18,6 +19,12 @@ UNDATED_WINDOW_S: Final = 180.0
 Longer would be dangerous: a panel that restarts counts from 0001 again, and a second real alarm with the same number
 would be taken for the first.
 """
+
+
+_ANY_TIME: Final = "*"
+
+MOST_CORRECTED: Final = 256
+"""A panel whose clock is wrong has a few messages under way, not hundreds."""
 
 
 def key_of(frame: Frame) -> str:
@@ -45,14 +52,14 @@ class RecentMessages:
     def has(self, frame: Frame, now_s: float) -> bool:
         """Tell whether the message was taken within its window."""
         taken_s = self._taken_s.get(key_of(frame))
-        window_s = DATED_WINDOW_S if frame.timestamp else UNDATED_WINDOW_S
+        window_s = UNDATED_WINDOW_S if frame.timestamp in {"", _ANY_TIME} else DATED_WINDOW_S
         return taken_s is not None and now_s - taken_s <= window_s
 
-    def surplus(self, frame: Frame, now_s: float) -> list[str]:
-        """Keys that go where the message is remembered now."""
-        key = key_of(frame)
-        too_many = len(self._taken_s) + (key not in self._taken_s) - MOST_MESSAGES
-        others = ((other, taken_s) for other, taken_s in self._taken_s.items() if other != key)
+    def surplus(self, frames: Collection[Frame], now_s: float) -> list[str]:
+        """Keys that go where messages, or one under several identities, are remembered now."""
+        new = {key_of(frame) for frame in frames}
+        too_many = len(self._taken_s.keys() | new) - MOST_MESSAGES
+        others = ((other, taken_s) for other, taken_s in self._taken_s.items() if other not in new)
         gone = []
         for place, (other, taken_s) in enumerate(others):  # the oldest first
             if place >= too_many and taken_s >= now_s - DATED_WINDOW_S:
@@ -60,10 +67,40 @@ class RecentMessages:
             gone.append(other)
         return gone
 
-    def remember(self, frame: Frame, now_s: float) -> None:
-        """Note that the message was taken, or repeated, now."""
-        for key in self.surplus(frame, now_s):
+    def remember(self, frames: Collection[Frame], now_s: float) -> None:
+        """Note that they were taken, or repeated, now."""
+        for key in self.surplus(frames, now_s):
             del self._taken_s[key]
-        key = key_of(frame)
-        self._taken_s[key] = now_s
-        self._taken_s.move_to_end(key)
+        for frame in frames:
+            key = key_of(frame)
+            self._taken_s[key] = now_s
+            self._taken_s.move_to_end(key)
+
+
+def without_time(frame: Frame) -> Frame:
+    """The message whatever time it gives; not the same as one that gives none."""
+    return replace(frame, timestamp=_ANY_TIME, sent_at=None)
+
+
+class CorrectedMessages:
+    """Messages whose panel was told the time, so that they come again with another one.
+
+    Where several were under way, each refusal can make the panel write all of them anew, those too that were taken meanwhile:
+    such a message is the same whatever its time. For others the time is what tells a second alarm from a repetition.
+    """
+
+    def __init__(self) -> None:
+        self._told_s: OrderedDict[str, float] = OrderedDict()
+
+    def remember(self, frame: Frame, now_s: float) -> None:
+        """Note that the panel of this message was told the time."""
+        key = key_of(without_time(frame))
+        self._told_s[key] = now_s
+        self._told_s.move_to_end(key)
+        while len(self._told_s) > MOST_CORRECTED:
+            self._told_s.popitem(last=False)
+
+    def has(self, frame: Frame, now_s: float) -> bool:
+        """Tell whether that was lately."""
+        told_s = self._told_s.get(key_of(without_time(frame)))
+        return told_s is not None and now_s - told_s <= UNDATED_WINDOW_S

@@ -72,9 +72,12 @@ def counted(**counts: int) -> Changes:
     return {f"{_COUNT}/{name}": str(count) for name, count in counts.items()}
 
 
-def message_taken(key: str, lived_s: float, surplus: Iterable[str]) -> Changes:
-    """Keep a message, forget those that gave way to it."""
-    return {f"{_MESSAGE}/{key}": repr(lived_s), **{f"{_MESSAGE}/{old}": None for old in surplus}}
+def message_taken(keys: Iterable[str], lived_s: float, surplus: Iterable[str]) -> Changes:
+    """Keep a message under its keys, forget those that gave way to it."""
+    return {
+        **{f"{_MESSAGE}/{key}": repr(lived_s) for key in keys},
+        **{f"{_MESSAGE}/{old}": None for old in surplus},
+    }
 
 
 def state_changed(before: PanelState, after: PanelState, observations: Iterable[Observation]) -> Changes:

@@ -16,7 +16,7 @@ from contracts.errors import DependencyUnavailable, DeviceMisbehaved
 from gateway.driver import Observation, Sink
 from gateway.drivers.sia_dc09 import memory, panel_state, reply
 from gateway.drivers.sia_dc09.contact_id import ContactEvent
-from gateway.drivers.sia_dc09.duplicates import RecentMessages, key_of
+from gateway.drivers.sia_dc09.duplicates import CorrectedMessages, RecentMessages, key_of, without_time
 from gateway.drivers.sia_dc09.extended_data import occurred_at_ms
 from gateway.drivers.sia_dc09.frame import Frame
 from gateway.drivers.sia_dc09.gate import AHEAD_S, BEHIND_S, Flaw, Gate, TurnedAway
@@ -94,6 +94,7 @@ class Receiver:
         self._born_s = steady_s()
         self._state = panel_state.initial_state(settings.areas)
         self._recent = RecentMessages()
+        self._corrected = CorrectedMessages()
         self._skew = SkewEstimate()
         self._link = LinkWatch(settings.line_fail_s)
         self._events = 0
@@ -164,9 +165,10 @@ class Receiver:
         One that was taken before is acknowledged all the same: its reply may have been lost, and with a new time it would
         count twice.
         """
-        if self._recent.has(frame, self._now_s()):
+        if self._was_taken(frame, self._now_s()):
             self._duplicates += 1
             return Answer(Outcome.DUPLICATE, self._ack(frame))
+        self._corrected.remember(frame, self._now_s())
         answer = self._refuse(
             raw, sink,
             DeviceMisbehaved(
@@ -193,14 +195,10 @@ class Receiver:
             )
             return self._refuse(raw, sink, DeviceMisbehaved(why), Outcome.UNSUPPORTED, reply.duh(frame))
         now_s = self._now_s()
-        taken = memory.message_taken(key_of(frame), now_s, self._recent.surplus(frame, now_s))
-        if self._recent.has(frame, now_s):
+        if self._was_taken(frame, now_s):
             self._duplicates += 1
             repeats = [Observation("link/duplicates", self._duplicates)]
-            answer = await self._commit(frame, sink, Outcome.DUPLICATE, repeats, taken)
-            if answer.outcome is Outcome.DUPLICATE:
-                self._recent.remember(frame, now_s)
-            return answer
+            return await self._commit_once(frame, sink, Outcome.DUPLICATE, repeats, {})
         try:
             message = read_message(frame)
         except DeviceMisbehaved as error:
@@ -211,16 +209,15 @@ class Receiver:
                 f"{', '.join(message.unknown)}; set unknown_code to ack to keep such events"
             )
             return self._refuse(raw, sink, DeviceMisbehaved(why), Outcome.UNKNOWN_CODE, reply.duh(frame))
-        return await self._take_message(frame, message, taken, sink)
+        return await self._take_message(frame, message, sink)
 
-    async def _take_message(self, frame: Frame, message: Message, taken: memory.Changes, sink: Sink) -> Answer:
+    async def _take_message(self, frame: Frame, message: Message, sink: Sink) -> Answer:
         for event in message.events:
             self._warn_of_foreign_zone(event)
-        now_s = self._now_s()
         step = panel_state.apply_all(self._state, message.events)
         changed = memory.state_changed(self._state, step.state, step.observations)
         occurred_ms = occurred_at_ms(frame.extra, self._clock.now_ms(), self._skew.estimate_s)
-        answer = await self._commit(
+        answer = await self._commit_once(
             frame, sink, Outcome.TAKEN,
             [
                 # What follows from it is so now; only the event itself is of the past.
@@ -228,12 +225,32 @@ class Receiver:
                 Observation("panel/events", self._events + 1),
                 *step.observations,
             ],
-            {**taken, **changed, **memory.counted(events=self._events + 1)},
+            {**changed, **memory.counted(events=self._events + 1)},
         )  # fmt: skip
         if answer.outcome is Outcome.TAKEN:
             self._events += 1
             self._state = step.state
-            self._recent.remember(frame, now_s)
+        return answer
+
+    def _was_taken(self, frame: Frame, now_s: float) -> bool:
+        return self._recent.has(frame, now_s) or self._recent.has(without_time(frame), now_s)
+
+    async def _commit_once(
+        self,
+        frame: Frame,
+        sink: Sink,
+        outcome: Outcome,
+        observations: list[Observation],
+        keep: Mapping[str, str | None],
+    ) -> Answer:
+        """Commit with the note that the message was taken, so that its repetitions are known."""
+        now_s = self._now_s()
+        known_as = [frame, without_time(frame)] if self._corrected.has(frame, now_s) else [frame]
+        surplus = self._recent.surplus(known_as, now_s)
+        taken = memory.message_taken(map(key_of, known_as), now_s, surplus)
+        answer = await self._commit(frame, sink, outcome, observations, {**keep, **taken})
+        if answer.outcome is outcome:
+            self._recent.remember(known_as, now_s)
         return answer
 
     async def _commit(

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from contracts.devices import ALARM_PANEL
 from gateway.drivers.sia_dc09.cipher import PanelCipher
+from gateway.drivers.sia_dc09.duplicates import MOST_CORRECTED, CorrectedMessages
 from gateway.drivers.sia_dc09.frame import Frame, parse_frame, seal
 from gateway.drivers.sia_dc09.gate import AHEAD_S, BEHIND_S
 from gateway.drivers.sia_dc09.receiver import Outcome, Receiver
@@ -120,6 +122,49 @@ async def test_the_same_message_padded_otherwise_is_a_repetition() -> None:
     await bench.say("1130 01 015")
     assert (await bench.say("1130 01 015"))[0] is Outcome.DUPLICATE
     assert bench.sink.last("zone15/alarms") == 1
+
+
+async def test_messages_written_anew_after_each_of_several_corrections_count_once() -> None:
+    bench = Bench()
+    for number in range(1, 5):  # four under way, so four are told the time
+        assert (await bench.say(f"1130 01 {number:03d}", f"{number:04d}", off_s=-90))[0] is Outcome.OUT_OF_TIME
+    for number in range(1, 5):
+        assert (await bench.say(f"1130 01 {number:03d}", f"{number:04d}"))[0] is Outcome.TAKEN
+    for off_s in (1, 2, 3):
+        for number in range(1, 5):
+            outcome, reply = await bench.say(f"1130 01 {number:03d}", f"{number:04d}", off_s=off_s)
+            assert outcome is Outcome.DUPLICATE
+            assert bench.opened(reply).token == "ACK"
+    assert (await bench.say("1130 01 001", "0001", off_s=-90))[0] is Outcome.DUPLICATE, "the first writing, come late"
+    assert len(bench.sink.all("panel/event")) == 4
+    assert bench.sink.last("link/duplicates") == 12
+
+
+async def test_a_message_written_anew_is_known_to_the_next_life_and_forgotten_after_a_while() -> None:
+    bench = Bench()
+    await bench.say("1130 01 015", off_s=-90)
+    await bench.say("1130 01 015")
+    bench.receiver = Receiver(
+        Settings(listen_port=1, account="1234", key_ascii=SecretStr(KEY)), bench.clock, lambda: bench.now_s
+    )
+    await bench.receiver.recall(bench.sink)
+    assert (await bench.say("1130 01 015", off_s=2))[0] is Outcome.DUPLICATE
+    bench.wait(400)
+    assert (await bench.say("1130 01 015"))[0] is Outcome.TAKEN
+
+
+async def test_another_time_alone_makes_another_message_where_the_panel_was_told_none() -> None:
+    bench = Bench()
+    await bench.say("1130 01 015")
+    assert (await bench.say("1130 01 015", off_s=1))[0] is Outcome.TAKEN
+
+
+async def test_the_memory_of_corrections_is_bounded() -> None:
+    corrected = CorrectedMessages()
+    for number in range(2000):
+        raw = seal(f'"ADM-CID"{number:04d}L0#1234[#1234|1130 01 001]'.encode())[1:-1]
+        corrected.remember(parse_frame(raw), number / 100)
+    assert len(corrected._told_s) == MOST_CORRECTED
 
 
 async def test_a_senseless_time_is_told_ours() -> None:

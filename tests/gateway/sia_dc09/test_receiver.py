@@ -234,9 +234,9 @@ async def test_the_window_of_messages_is_bounded() -> None:
         frame = parse_frame(
             seal(f'"ADM-CID"{number % 10000:04d}L0#1234[#1234|1130 01 {number % 1000:03d}]_{number}'.encode())[1:-1]
         )
-        recent.remember(frame, number / 100)
+        recent.remember([frame], number / 100)
     assert len(recent) == MOST_MESSAGES
-    recent.remember(frame, DATED_WINDOW_S * 2)
+    recent.remember([frame], DATED_WINDOW_S * 2)
     assert len(recent) == 1
 
 
