@@ -109,12 +109,9 @@ async def test_days_and_midnights_without_a_gateway_lose_nobody() -> None:
         await door.poll()
         first = door.truth()
         door.pass_by(days=2, hours=1)
-        await door.poll()
-        passed = (door.truth()[0] - first[0], door.truth()[1] - first[1])
-        assert passed[0] > 0
-        assert door.counted() == passed
-        await door.poll()  # once more: nothing comes twice
-        assert [door.sink.last("total/in"), door.sink.last("total/out")] == list(passed)
+        for _ in range(2):  # the second time nothing comes twice
+            await door.poll()
+            assert door.counted() == (door.truth()[0] - first[0], door.truth()[1] - first[1])
     told = door.history("total/in")
     assert told == sorted(told)
     assert len(told) in {195, 196}  # 49 hours, an end of an interval may be the moment of a poll
