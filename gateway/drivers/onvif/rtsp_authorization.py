@@ -70,8 +70,9 @@ def _parse(offer: str) -> list[Challenge]:
     offer = offer[:_CHALLENGE_MOST_CHARACTERS]
     starts = list(_SCHEME.finditer(offer))
     out = []
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
-        text = offer[start.end() : following.start() if following else None]
+    ends = [*(start.start() for start in starts[1:]), len(offer)]
+    for start, end in zip(starts, ends, strict=False):  # where there is none, there is still an end
+        text = offer[start.end() : end]
         fields = {name.lower(): quoted or bare for name, quoted, bare in _FIELD.findall(text)}
         challenge = _challenge(start[1].lower(), fields)
         if challenge is not None:
