@@ -54,7 +54,7 @@ class HostSettings(AgentSettings):
     disks: tuple[str, ...] = Field(
         default=(),
         max_length=32,
-        description="disks to watch as the agent describes them: `C:\\\\`, `/`; none: all fixed ones",
+        description="disks to watch as the agent describes them: `C:\\`, `/`; none: all fixed ones",
     )
     ports: tuple[str, ...] = Field(
         default=(),
