@@ -9,7 +9,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from contracts.devices import KINDS
 from contracts.gateway_messages import BranchId, KindName, LocalDeviceId
 from contracts.identity import GATEWAY_DEVICE
-from gateway.drivers.registry import ROWS, driver_of, parse_connection
+from gateway.drivers.registry import DRIVERS, ROWS, driver_of, parse_connection
 from gateway.reporting import TEMPLATES, ReportingSettings
 from runtime.settings import ProcessSettings, Section
 
@@ -137,6 +137,18 @@ class GatewaySettings(ProcessSettings):
                 near = get_close_matches(path, TEMPLATES, n=3, cutoff=0.4)
                 raise ValueError(f"no signal {path!r} in the device catalogue; near it: {', '.join(near) or 'none'}")
         return reporting
+
+    @model_validator(mode="after")
+    def _connections_are_compatible(self) -> Self:
+        by_driver: dict[str, list[Section]] = {}
+        for device in self.devices:
+            for connection in device.all_connections:
+                by_driver.setdefault(driver_of(connection), []).append(connection)
+        for name, connections in by_driver.items():
+            check_together = DRIVERS[name].check_together
+            if check_together is not None:
+                check_together(connections)
+        return self
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:

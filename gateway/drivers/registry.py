@@ -1,10 +1,11 @@
 """Which protocols there are, and the settings each one needs.
 
-A new protocol is one folder beside this file, whose package gives ``Settings`` and ``create``, and one row in :data:`ROWS`.
+A new protocol is one folder beside this file, whose package gives ``Settings`` and ``create`` (and ``check_together`` where
+connections can be at odds), and one row in :data:`ROWS`.
 A protocol is imported when a device needs it: a gateway without cameras does without the libraries that cameras need.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -29,12 +30,14 @@ class DriverType:
         kinds: device kinds it can read.
         answers: whether devices wait for an answer to what they tell and tell it again without one. What the others tell
             once waits in memory while the outbox cannot be written.
+        check_together: checks the settings of all connections of one gateway against each other; raises ``ValueError``.
     """
 
     settings: type[Section]
     create: Callable[[Any, DeviceKind, Clock], Driver]
     kinds: frozenset[str]
     answers: bool = False
+    check_together: Callable[[Iterable[Any]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,9 @@ ROWS: Final[dict[str, Row]] = {
 def _load(name: str) -> DriverType:
     row = ROWS[name]
     package = import_module(f"gateway.drivers.{row.folder}")
-    return DriverType(package.Settings, package.create, row.kinds, row.answers)
+    return DriverType(
+        package.Settings, package.create, row.kinds, row.answers, getattr(package, "check_together", None)
+    )
 
 
 class _Drivers(Mapping[str, DriverType]):

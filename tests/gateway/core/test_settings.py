@@ -56,6 +56,11 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
             ["devices.0", "two connections with driver 'xfs'"],
         ),
         ("connection: {driver: xfs", "connections: {driver: xfs", ["devices.0.connections", "expected a list"]),
+        (
+            "id: ftf-01, kind: footfall_sensor, connection: {driver: axis, host: 10.0.0.9}",
+            'id: alm-02, kind: alarm_panel, connection: {driver: dc09, listen_port: 12000, account: "1234"}',
+            ["12000", "1234"],
+        ),
         ("branch_id", "uplink: {window: 0}\nbranch_id", ["uplink.window = 0", "greater than or equal to 2"]),
     ],
 )
