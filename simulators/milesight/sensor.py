@@ -257,8 +257,10 @@ class MilesightSimulator:
 
     def _report(self, end_ms: int) -> None:
         """Write the report of the interval that ends at a true time, milliseconds since 1970 UTC."""
+        # True time first: a millisecond between the two readings must not put the end into the second before.
+        since_end = timedelta(milliseconds=self._world.clock.now_ms() - end_ms)
         now = self._clock.now()
-        end = now if self._clock.is_frozen else now - timedelta(milliseconds=self._world.clock.now_ms() - end_ms)
+        end = now if self._clock.is_frozen else now - since_end
         start = end if self._clock.is_frozen else end - timedelta(milliseconds=self._period_ms)
         lifetime = self._lifetime()
         came = lifetime.people_in - self._reported.people_in
