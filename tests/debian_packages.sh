@@ -5,6 +5,8 @@ missing=
 command -v mosquitto >/dev/null || missing="$missing mosquitto"
 command -v mosquitto_pub >/dev/null || missing="$missing mosquitto-clients"
 [ -x /usr/sbin/snmpd ] || missing="$missing snmpd"
+command -v snmpwalk >/dev/null || missing="$missing snmp"
+command -v ffprobe >/dev/null || missing="$missing ffmpeg"
 command -v chromium >/dev/null || missing="$missing chromium"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
