@@ -1,7 +1,7 @@
 """What a Milesight people counter writes: JSON of the VS125, VS133 and VS135, and of the older VS121-P. Pure.
 
-Source: payloads of two firmwares as integrators captured them. Unverified, because no capture shows it: the members of
-``dwell_time_data``, and where the VS121-P has its lines.
+Source: payloads of two firmwares as integrators captured them; dwell times are milliseconds. Unverified, because no capture
+shows it: where the VS121-P has its lines.
 """
 
 import json
@@ -93,7 +93,7 @@ def periodic(who: Identity, counted: Counted, start_at: datetime, end_at: dateti
     region = {
         "region_count_data": [{**_region_head(who), "total": {"current_total": counted.inside}}],
         "dwell_time_data": [
-            {**_region_head(who), "total": {"avg_dwell_time": counted.dwell_s, "max_dwell_time": counted.dwell_s}}
+            {**_region_head(who), "avg_dwell_time": counted.dwell_s * 1000, "max_dwell_time": counted.dwell_s * 1000}
         ],
     }
     return _bytes({**head, **lines, "region_data": region})

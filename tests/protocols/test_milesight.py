@@ -118,6 +118,8 @@ async def test_every_variant_is_counted_to_the_person(quirks: Quirks) -> None:
     assert abs(door.number("clock/skew")) < 5
     assert door.sink.last("sensor/reboots") == 0
     assert door.sink.last("region1/count") is not None
+    dwell_s = door.sink.last("region1/dwell")
+    assert quirks.old_model or dwell_s is not None
     assert door.sink.identities[0].serial == door.sensor.serial
 
 

@@ -68,7 +68,7 @@ async def test_the_region_knows_how_many_are_inside_and_how_long_they_stay() -> 
     _, one = await morning()
     regions = [report["region_data"] for report in one.reports]
     inside = [region["region_count_data"][0]["total"]["current_total"] for region in regions]
-    stays_s = [region["dwell_time_data"][0]["total"]["avg_dwell_time"] for region in regions]
+    stays_s = [region["dwell_time_data"][0]["avg_dwell_time"] / 1000 for region in regions]
     last = totals(one.reports[-1])
     assert inside[-1] == max(0, last["capacity_counted"])
     assert max(inside) > 3
