@@ -7,6 +7,11 @@ command -v mosquitto_pub >/dev/null || missing="$missing mosquitto-clients"
 [ -x /usr/sbin/snmpd ] || missing="$missing snmpd"
 command -v snmpwalk >/dev/null || missing="$missing snmp"
 command -v ffprobe >/dev/null || missing="$missing ffmpeg"
+# A foreign RTSP server, for Debian's own Python.
+/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null ||
+    missing="$missing python3 python3-gi gir1.2-gst-rtsp-server-1.0"
+ls /usr/lib/*/gstreamer-1.0/libgstvideotestsrc.so >/dev/null 2>&1 || missing="$missing gstreamer1.0-plugins-base"
+ls /usr/lib/*/gstreamer-1.0/libgstrtp.so >/dev/null 2>&1 || missing="$missing gstreamer1.0-plugins-good"
 command -v chromium >/dev/null || missing="$missing chromium"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0

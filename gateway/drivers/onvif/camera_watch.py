@@ -69,6 +69,7 @@ class CameraWatch:
         self._stream = stream
         self._clock = clock
         self._steady_s = steady_s
+        self._soon_s = min(settings.poll_s, _SOON_S)
         self._skew_s = 0.0
         self._answering = asyncio.Event()
         self._access = asyncio.Event()
@@ -119,7 +120,7 @@ class CameraWatch:
                     self._skew_s = reading.skew_s
                     seen = [Observation("clock/skew", reading.skew_s), *self._state.sync_age(self._device_now_at())]
                 await self._answered(seen)
-            await self._wait_for_look(min(self._settings.poll_s, _SOON_S) if failures else self._settings.poll_s)
+            await self._wait_for_look(self._soon_s if failures else self._settings.poll_s)
 
     async def _answered(self, seen: list[Observation]) -> None:
         self._link.answered()
@@ -162,7 +163,7 @@ class CameraWatch:
             except DeviceError as error:
                 await self._note(error)
                 self._look_now.set()
-                await asyncio.sleep(_SOON_S)
+                await asyncio.sleep(self._soon_s)
             else:
                 self._no_access.clear()
                 self._access.set()

@@ -15,7 +15,7 @@ MESSAGES_MOST: Final = 100
 _TAKEN_MOST: Final = 1000
 _ITEMS_MOST: Final = 32
 _VALUE_MOST: Final = 256
-_SHORTEST_S: Final = 5.0
+_SHORTEST_S: Final = 2.0
 _ADDRESS: Final = f"{EVENTS}/PullPointSubscription"
 
 

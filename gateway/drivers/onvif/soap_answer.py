@@ -42,36 +42,42 @@ class AnswerGate:
         self.passed = b""
         """The answer last let through, for a report on what could not be read in it."""
 
-    def pass_through(self, body: bytes) -> bytes:
+    def pass_through(self, body: bytes, operation: str) -> bytes:
         """Return the answer, with characters mended that have no place in XML.
 
+        Args:
+            body: the answer.
+            operation: what was asked: ``GetProfiles``.
+
         Raises:
-            UnfitAnswer: it is too long, too deep, no XML, no SOAP envelope, or brings names without end.
+            UnfitAnswer: it is too long, too deep, no XML, no SOAP answer to that, or brings names without end.
         """
         if len(body) > self._most_bytes:
             raise UnfitAnswer(f"answer of {len(body)} bytes, expected at most {self._most_bytes}", body)
         try:
-            self._look(body)
+            self._look(body, operation)
             self.passed = body
         except expat.ExpatError:
-            self.passed = self._mended(body)
+            self.passed = self._mended(body, operation)
         except (ValueError, LookupError):  # an encoding nobody knows
             raise UnfitAnswer("answer in an unknown encoding, expected UTF-8", body) from None
         return self.passed
 
-    def _mended(self, body: bytes) -> bytes:
+    def _mended(self, body: bytes, operation: str) -> bytes:
         mended = _NO_XML.sub("\ufffd", body.decode("utf-8", errors="replace")).encode()
         try:
             if mended != body:
-                self._look(mended)
+                self._look(mended, operation)
                 return mended
         except (expat.ExpatError, ValueError, LookupError):
             pass
         raise UnfitAnswer("answer is no well-formed XML", body)
 
-    def _look(self, body: bytes) -> None:
+    def _look(self, body: bytes, operation: str) -> None:
         look = _Look(body)
         look.parse()
+        if look.content not in {f"{operation}Response", "Fault"}:
+            raise UnfitAnswer(f"answer with <{look.content[:80]}>, expected <{operation}Response>", body)
         fresh = look.names - self._names
         if len(self._names) + len(fresh) > NAMES_MOST:
             raise UnfitAnswer(f"more than {NAMES_MOST} different names in the answers of one camera", body)
@@ -83,6 +89,9 @@ class _Look:
 
     def __init__(self, body: bytes) -> None:
         self.names: set[str] = set()
+        self.content = ""
+        """Local name of what the body holds."""
+        self._in_body = False
         self._body = body
         self._elements = 0
         self._depth = 0
@@ -105,7 +114,12 @@ class _Look:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
         self._depth += 1
-        if self._elements == 1 and name.rpartition(":")[2] != "Envelope":
+        local = name.rpartition(":")[2]
+        if self._depth == 2:
+            self._in_body = local == "Body"
+        elif self._depth == 3 and self._in_body and not self.content:
+            self.content = local
+        if self._elements == 1 and local != "Envelope":
             raise UnfitAnswer(f"answer begins with <{name[:80]}>, expected a SOAP Envelope", self._body)
         if self._elements > ELEMENTS_MOST:
             raise UnfitAnswer(f"answer of more than {ELEMENTS_MOST} elements", self._body)

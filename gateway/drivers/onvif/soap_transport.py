@@ -93,7 +93,7 @@ class SoapTransport(AIOHTTPTransport):  # type: ignore[misc]
         if status in {_UNAUTHORIZED, _FORBIDDEN}:
             raise NotAuthorized(f"{address} answers {status}; give the username and password of a user of the camera")
         try:
-            return Reply(status, self._gate.pass_through(body))
+            return Reply(status, self._gate.pass_through(body, _operation(envelope)))
         except UnfitAnswer as error:
             if status == _OK:
                 raise
@@ -106,6 +106,12 @@ class SoapTransport(AIOHTTPTransport):  # type: ignore[misc]
             if len(body) > self._most_bytes:
                 raise UnfitAnswer(f"{response.url}: answer of more than {self._most_bytes} bytes", bytes(body))
         return bytes(body)
+
+
+def _operation(envelope: Any) -> str:
+    """Local name of what an envelope of ours asks."""
+    body = envelope.find("{*}Body")
+    return str(body[0].tag).rpartition("}")[2]
 
 
 def _of_status(address: str, status: int) -> DeviceRefused | HttpStatusError:

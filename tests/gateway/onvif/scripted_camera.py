@@ -125,6 +125,14 @@ class ScriptedCamera:
             content_type="application/soap+xml",
         )
 
+    def envelope_of(self, messages: bytes) -> web.Response:
+        """An answer to a pull with any bytes for messages."""
+        whole = self.envelope(
+            f"<tev:PullMessagesResponse>{self._times().replace('wsnt:', 'tev:')}@</tev:PullMessagesResponse>"
+        )
+        assert isinstance(whole.body, bytes)
+        return web.Response(body=whole.body.replace(b"@", messages), content_type="application/soap+xml")
+
     def _at(self, path: str) -> str:
         return f"http://{self.advertised or f'127.0.0.1:{self.port}'}/onvif/{path}"
 
