@@ -1,5 +1,7 @@
 """Pages of the documentation that are written from the code: ``python -m branchwatch.documents``."""
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +14,19 @@ PAGES: Final = {
 }
 
 
-def main() -> None:
-    """Write all pages into ``docs/`` below the working directory."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write all pages into ``docs/`` below the working directory.
+
+    Args:
+        arguments: of the command line; there are none but ``--help``.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m branchwatch.documents",
+        description="Writes the pages of the documentation that come from the code, below the working directory:"
+        " 由代码生成文档页面：",
+        epilog=", ".join(f"docs/{name}" for name in PAGES),
+    )
+    parser.parse_args(arguments)
     for name, write in PAGES.items():
         (Path("docs") / name).write_text(write(), encoding="utf-8")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from branchwatch.documents import PAGES
+from branchwatch.documents import PAGES, main
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -20,6 +20,31 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 def test_a_page_written_from_the_code_is_up_to_date(name: str) -> None:
     expected = PAGES[name]()
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == expected, "run python -m branchwatch.documents"
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), (["settings.md"], 2)])
+def test_asking_for_help_or_for_something_else_writes_no_page(
+    arguments: list[str],
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == status
+    said = capsys.readouterr()
+    assert "usage: python -m branchwatch.documents" in said.out + said.err
+    assert list((tmp_path / "docs").iterdir()) == []
+
+
+def test_without_arguments_every_page_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    main([])
+    assert {path.name for path in (tmp_path / "docs").iterdir()} == set(PAGES)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=IDS)
