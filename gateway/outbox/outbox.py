@@ -18,6 +18,7 @@ from gateway.outbox.file import OutboxFile, RefusedInput
 from gateway.outbox.memory import Keepsake
 from gateway.outbox.packing import StoredPack
 from gateway.outbox.pruning import NOTHING_DROPPED, Dropped
+from gateway.outbox.retention import Retention
 from gateway.settings import OutboxSettings
 from runtime.clock import Clock
 from runtime.logs import get_logger
@@ -60,6 +61,7 @@ class Outbox:
         self._uncut_since_s: float | None = None
         self._urgent = False
         self._dropped = NOTHING_DROPPED
+        self._retention = Retention()
         self._commit_s: deque[float] = deque(maxlen=200)
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -85,6 +87,7 @@ class Outbox:
 
     async def run(self) -> None:
         """Delete what is no longer kept, until cancelled."""
+        self._past_before_ms()  # from here on it is seen when the clock is set
         while True:
             await asyncio.sleep(PRUNE_EVERY_S)
             try:
@@ -237,7 +240,7 @@ class Outbox:
 
     async def prune(self) -> None:
         """Delete what is beyond the retention time or the size bound."""
-        older_than_ms = self._clock.now_ms() - int(self._settings.retention_h * 3_600_000)
+        older_than_ms = self._past_before_ms()
         before = self._dropped.readings
         while not (pruned := await self._call(self._file.prune, older_than_ms, self._settings.max_bytes)).is_over:
             self._dropped += pruned.dropped
@@ -248,6 +251,10 @@ class Outbox:
                 readings=self._dropped.readings - before,
                 max_bytes=self._settings.max_bytes,
             )
+
+    def _past_before_ms(self) -> int:
+        retention_ms = int(self._settings.retention_h * 3_600_000)
+        return self._retention.past_before_ms(self._clock.now_ms(), time.monotonic(), retention_ms)
 
     def take_dropped(self) -> Dropped:
         """What was dropped unsent since the last call."""

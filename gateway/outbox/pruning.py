@@ -67,14 +67,14 @@ class Pruning:
         self._thinned = dict.fromkeys(Rank, 0)  # up to which pack nothing of a rank is left to drop
 
     def prune(self, older_than_ms: int, most_bytes: int) -> Pruned:
-        """Delete one batch: acknowledged packs stored before a time; at the size bound acknowledged packs, oldest first.
+        """Delete one batch: packs stored and acknowledged before a time; at the size bound acknowledged packs, oldest first.
 
         Where the size bound is passed by what was never sent, readings are dropped: gauges and counters before states
         before events, of each the oldest first. Their packs stay, and say how much is missing when they are sent.
 
         Call it again until it deletes nothing; a driver that waits for the file gets its turn between.
         """
-        packs = self._delete("acked_at_ms IS NOT NULL AND stored_at_ms < ?", (older_than_ms,), excess=None)
+        packs = self._delete("max(acked_at_ms, stored_at_ms) < ?", (older_than_ms,), excess=None)
         excess = int(self._sql.one("SELECT bytes FROM outbox")) - most_bytes
         dropped = NOTHING_DROPPED
         if not packs and excess > 0:

@@ -22,6 +22,7 @@ from gateway.outbox.file import REFUSED_LIMIT, RefusedInput
 from gateway.outbox.memory import Keepsake
 from gateway.outbox.packing import PACK_BYTES_LIMIT, Rank
 from gateway.outbox.pruning import NOTHING_DROPPED, Dropped, Pruned
+from gateway.outbox.retention import Retention
 from gateway.settings import OutboxSettings
 from runtime.clock import ManualClock
 from tests.gateway.core.wire import BRANCH, NOW_MS, new_outbox, reading, readings_of
@@ -236,6 +237,26 @@ def test_only_acknowledged_packs_are_deleted_by_age(tmp_path: Path) -> None:
         assert file.prune(NOW_MS + 3, 10**9).is_over
         assert [pack.seq for pack in everything(file)] == [4, 5, 6, 7, 8, 9, 10]
         assert (file.kept(1, 10), file.statistics().pending_readings) == (7, 5)
+
+
+def test_a_pack_that_waited_long_for_its_acknowledgement_is_kept_as_long_as_any_other(tmp_path: Path) -> None:
+    """After a long outage the broker has it for seconds only, and may lose it."""
+    with opened(tmp_path / "outbox.db") as file:
+        filled(file, 2, range(0))
+        file.mark_acknowledged([1, 2], NOW_MS + 100_000)
+        assert file.prune(NOW_MS + 99_000, 10**9).is_over
+        assert file.prune(NOW_MS + 100_001, 10**9) == Pruned(2, NOTHING_DROPPED)
+
+
+@pytest.mark.parametrize("jump_ms", [2 * 365 * 86_400_000, -2 * 365 * 86_400_000])
+def test_for_a_retention_time_after_the_clock_was_set_nothing_goes_by_its_age(jump_ms: int) -> None:
+    retention = Retention()
+    assert retention.past_before_ms(NOW_MS, 1000.0, 60_000) == NOW_MS - 60_000
+    assert retention.past_before_ms(NOW_MS + 30_000, 1030.0, 60_000) == NOW_MS - 30_000
+    set_ms = NOW_MS + 60_000 + jump_ms
+    assert retention.past_before_ms(set_ms, 1060.0, 60_000) == 0
+    assert retention.past_before_ms(set_ms + 59_000, 1119.0, 60_000) == 0
+    assert retention.past_before_ms(set_ms + 60_000, 1120.0, 60_000) == set_ms
 
 
 def test_at_the_size_bound_acknowledged_packs_go_first_and_dropped_readings_are_counted(tmp_path: Path) -> None:
@@ -485,6 +506,20 @@ async def test_pruning_follows_the_settings(tmp_path: Path) -> None:
     clock.advance(1)
     await outbox.prune()
     assert await outbox.kept(1, 1) == 0
+    await outbox.stop()
+
+
+async def test_a_clock_two_years_ahead_does_not_end_the_time_a_pack_is_kept(tmp_path: Path) -> None:
+    clock = ManualClock(NOW_MS)
+    outbox = new_outbox(tmp_path / "outbox.db", clock=clock)
+    await outbox.start()
+    await outbox.store([reading(1)], urgent=False)
+    await outbox.cut(everything=True)
+    await outbox.mark_acknowledged([1])
+    await outbox.prune()
+    clock.advance(2 * 365 * 86_400_000)
+    await outbox.prune()
+    assert await outbox.kept(1, 1) == 1
     await outbox.stop()
 
 
