@@ -44,7 +44,6 @@ EVENTS: Final = "http://www.onvif.org/ver10/events/wsdl"
 MEDIA: Final = "http://www.onvif.org/ver10/media/wsdl"
 SEARCH: Final = "http://www.onvif.org/ver10/search/wsdl"
 
-_PULL_EXTRA_S: Final = 10.0
 _REFUSALS: Final = ("notauthorized", "failedauthentication", "invalidsecurity", "unauthorized")
 
 _READING: Final = ZeepSettings(strict=False, xml_huge_tree=False, forbid_dtd=True)
@@ -145,7 +144,7 @@ class CameraClient:
         self._session = open_session(settings.credentials, tls)
         most = settings.answer_most_bytes
         self._calls = SoapTransport(self._session, gate, most, settings.timeout_s)
-        self._pulls = SoapTransport(self._session, gate, most, settings.pull_s + _PULL_EXTRA_S)
+        self._pulls = SoapTransport(self._session, gate, most, settings.pull_s + settings.timeout_s)
         self.camera: Any = _GuardedCamera(settings, self._calls, self._pulls)
 
     async def __aenter__(self) -> Self:

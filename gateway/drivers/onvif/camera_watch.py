@@ -78,6 +78,7 @@ class CameraWatch:
         self._refused_logins = 0
         self._look_now = asyncio.Event()
         self._suspicious: set[str] = set()
+        self._last_reason = ""
 
     async def run(self) -> None:
         """Watch until cancelled.
@@ -295,5 +296,7 @@ class CameraWatch:
             self._report.refuse(error)
         elif isinstance(error, HttpStatusError):
             self._report.memory.protocol_errors += 1
-        _log.info("camera", host=self._settings.host, reason=str(error))
+        if str(error) != self._last_reason:
+            self._last_reason = str(error)
+            _log.info("camera", host=self._settings.host, reason=self._last_reason)
         await self._report.observe(self._link.observations())
