@@ -197,9 +197,13 @@ def gateway_check(settings: Path, wait: float) -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same luck.")
 @click.option(
     "--first-port", type=click.IntRange(1024, 65000), default=20000, show_default=True,
-    help="First of the ports used, five a branch.",
+    help="First of the ports used, sixteen a branch.",
 )  # fmt: skip
 @click.option("--failures/--no-failures", default=False, show_default=True, help="Let the scenario's steps happen.")
+@click.option(
+    "--mishaps/--no-mishaps", default=False, show_default=True,
+    help="Let things also break by themselves, as often as real ones.",
+)  # fmt: skip
 def simulate(
     branches: int,
     directory: Path,
@@ -209,6 +213,7 @@ def simulate(
     seed: int,
     first_port: int,
     failures: bool,
+    mishaps: bool,
 ) -> None:
     """Simulate the devices of branches, each on its own protocol, until interrupted.
 
@@ -229,6 +234,7 @@ def simulate(
             seed=seed,
             first_port=first_port,
             failures=failures,
+            mishaps=mishaps,
             say=click.echo,
         )
     )

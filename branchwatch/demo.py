@@ -11,12 +11,13 @@ from pathlib import Path
 from branchwatch.demo_report import DemoReport
 from branchwatch.deployment import Deployment
 from branchwatch.findings import Findings
+from branchwatch.scenario_check import check_scenario
 from branchwatch.simulation import make_directory
 from contracts.errors import ConfigurationError
 from runtime.clock import SystemClock
 from runtime.supervisor import Supervisor
-from simulators.branch import free_ports
 from simulators.player import Player
+from simulators.ports import free_ports
 from simulators.scenario import Scenario
 from simulators.staff import Staff
 
@@ -105,6 +106,7 @@ class Demo:
         clock = SystemClock()
         staff = Staff(deployment.api.url, {branch.branch_id: branch for branch in deployment.branches})
         player = Player(options.scenario, deployment.branches, staff, clock)
+        check_scenario(player)
         supervisor = Supervisor(stop_timeout_s=40)
         supervisor.stop_on_signals()
         supervisor.add(deployment.broker)

@@ -22,7 +22,7 @@ from contracts.errors import DependencyUnavailable
 from gateway.outbox.figures import OutboxStatistics, statistics
 from runtime.broker import EmbeddedBroker
 from runtime.clock import SystemClock
-from simulators.branch import free_ports
+from simulators.ports import free_ports
 from simulators.scenario import Scenario
 
 _STORE_MEMORY_MB: Final = 512
@@ -145,7 +145,7 @@ class Deployment:
         """Wait until the server is ready; see :meth:`Api.wait_ready`."""
         await self.api.wait_ready(self.server, timeout_s)
 
-    async def wait_connected(self, timeout_s: float = 60) -> None:
+    async def wait_connected(self, timeout_s: float = 120) -> None:
         """Wait until every device of every branch has reported that its link is up.
 
         Raises:

@@ -7,16 +7,21 @@ from typing import Any, Final
 
 import yaml
 
+from branchwatch.scenario_check import check_scenario
 from contracts.errors import ConfigurationError
 from runtime.clock import SystemClock
 from runtime.supervisor import Supervisor
-from simulators.branch import PORTS, Address, SimulatedBranch
+from simulators.access import HOST, Access, Address, Axis, Dc09, Milesight, Onvif, Snmp, Xfs
+from simulators.branch import PORTS, SimulatedBranch
 from simulators.player import Player
+from simulators.ports import free_ports
 from simulators.scenario import Scenario
 from simulators.world import CHINA, World
 
 DEVICE_NAMES: Final = {
     "atm": "ATM 自动柜员机",
+    "self_service_terminal": "Terminal 自助终端",
+    "camera": "Camera 摄像机",
     "alarm_panel": "Alarm panel 报警主机",
     "footfall_sensor": "Footfall sensor 客流计",
 }
@@ -43,35 +48,101 @@ def make_directory(directory: Path) -> None:
 
 
 def make_branches(
-    count: int, scenario: Scenario, broker: tuple[str, int], seed: int, first_port: int | None = None
+    count: int,
+    scenario: Scenario,
+    broker: tuple[str, int],
+    seed: int,
+    first_port: int | None = None,
+    *,
+    mishaps: bool = False,
 ) -> list[SimulatedBranch]:
     """Branches ``BR0001`` … of one world whose day begins as the scenario says.
 
-    Their ports follow one another from ``first_port``; any free ones where it is ``None``.
+    Their ports follow one another from ``first_port``; any free ones where it is ``None``. With ``mishaps`` things also
+    break by themselves, as often as real ones.
     """
     world = World(seed=seed, pace=scenario.pace, begin_at=scenario.begins_at(datetime.now(CHINA)), day_s=scenario.day_s)
-    branches = []
-    for number in range(1, count + 1):
-        begin = None if first_port is None else first_port + (number - 1) * PORTS
-        ports = None if begin is None else range(begin, begin + PORTS)
-        branches.append(SimulatedBranch(f"BR{number:04d}", world, broker, ports))
-    return branches
+    ports = free_ports(count * PORTS) if first_port is None else range(first_port, first_port + count * PORTS)
+    return [
+        SimulatedBranch(f"BR{number:04d}", world, broker, ports[(number - 1) * PORTS : number * PORTS], mishaps=mishaps)
+        for number in range(1, count + 1)
+    ]
 
 
-def _connection(address: Address, poll_s: float) -> dict[str, Any]:
-    match address.protocol:
-        case "xfs":
-            return {
+def _connection(access: Access, scenario: Scenario) -> dict[str, Any]:
+    """The ``connection`` section of a gateway's settings for one way to a device."""
+    poll_s = scenario.poll_s
+    match access:
+        case Xfs():
+            section: dict[str, Any] = {
                 "driver": "xfs",
-                "host": "127.0.0.1",
-                "ports": [address.port],
+                "host": HOST,
+                "ports": [access.port],
                 "tls": False,
-                "poll_s": max(poll_s, 1),
+                "components": dict.fromkeys(access.identity_readers, "idr"),
+                "poll_s": min(max(poll_s, 1), 60),
             }
-        case "dc09":
-            return {"driver": "dc09", "listen_port": address.port, "account": address.account}
-        case _:
-            return {"driver": "axis", "host": "127.0.0.1", "port": address.port, "poll_s": poll_s}
+        case Snmp():
+            agent = {"address": HOST, "port": access.port, "community": access.community}
+            section = {
+                "driver": "snmp",
+                "host": {**agent, "application": access.application},
+                "printer": agent,
+                "ups": agent,
+                "poll_s": poll_s,
+            }
+        case Onvif():
+            section = {
+                "driver": "onvif",
+                "host": HOST,
+                "port": access.port,
+                "username": access.username,
+                "password": access.password,
+            }
+        case Dc09():
+            section = {
+                "driver": "dc09",
+                "listen_host": HOST,
+                "listen_port": access.port,
+                "transport": access.transport,
+                "account": access.account,
+                **({} if access.key is None else {"key_hex": access.key.hex()}),
+                "supervision_s": access.supervision_s,
+                "areas": list(access.areas),
+                "zones": list(access.zones),
+            }
+        case Axis():
+            section = {
+                "driver": "axis",
+                "host": HOST,
+                "port": access.port,
+                "username": access.username,
+                "password": access.password,
+                "poll_s": poll_s,
+                "invert": access.inverted,
+            }
+        case Milesight():
+            section = {
+                "driver": "milesight",
+                "listen_host": HOST,
+                "listen_port": access.port,
+                "path": access.path,
+                "username": access.username,
+                "password": access.password,
+                "interval_s": access.interval_s,
+                "invert_lines": [1] if access.inverted else [],
+            }
+    return {**section, **scenario.drivers.get(section["driver"], {})}
+
+
+def _device(address: Address, scenario: Scenario) -> dict[str, Any]:
+    connections = [_connection(access, scenario) for access in address.accesses]
+    return {
+        "id": address.local_id,
+        "kind": address.kind,
+        "name": f"{DEVICE_NAMES[address.kind]} {address.local_id[-2:]}",
+        **({"connection": connections[0]} if len(connections) == 1 else {"connections": connections}),
+    }
 
 
 def gateway_document(branch: SimulatedBranch, scenario: Scenario, data_dir: Path) -> dict[str, Any]:
@@ -81,15 +152,7 @@ def gateway_document(branch: SimulatedBranch, scenario: Scenario, data_dir: Path
         "data_dir": str(data_dir),
         "broker": {"host": "127.0.0.1", "port": branch.line_port},
         **scenario.gateway,
-        "devices": [
-            {
-                "id": address.local_id,
-                "kind": address.kind,
-                "name": f"{DEVICE_NAMES[address.kind]} {address.local_id[-2:]}",
-                "connection": _connection(address, scenario.poll_s),
-            }
-            for address in branch.addresses
-        ],
+        "devices": [_device(address, scenario) for address in branch.addresses],
     }
 
 
@@ -116,6 +179,7 @@ async def run_simulation(
     seed: int,
     first_port: int,
     failures: bool,
+    mishaps: bool,
     say: Callable[[str], None],
 ) -> None:
     """Run simulated branches until the process is told to stop by a signal.
@@ -128,9 +192,13 @@ async def run_simulation(
         seed: same seed, same luck.
         first_port: the first of the loopback ports used; the same port means the same settings files.
         failures: whether the scenario's steps happen; repairs are then up to whoever watches.
+        mishaps: whether things also break by themselves.
         say: told where to go on.
     """
-    branches = make_branches(count, scenario, broker, seed, first_port)
+    branches = make_branches(count, scenario, broker, seed, first_port, mishaps=mishaps)
+    player = Player(scenario, branches, None, SystemClock())
+    if failures:
+        check_scenario(player)
     paths = write_gateway_settings(branches, scenario, directory, directory / "data")
     supervisor = Supervisor()
     supervisor.stop_on_signals()
@@ -138,8 +206,10 @@ async def run_simulation(
         for service in branch.services():
             supervisor.add(service)
     if failures:
-        supervisor.add(Player(scenario, branches, None, SystemClock()))
+        supervisor.add(player)
     names = " ".join(str(path) for path in paths[:3]) + (" …" if len(paths) > 3 else "")
     await supervisor.run(
-        lambda: say(f"{count} branches are simulated. Start their gateways:\n  branchwatch gateway {names}")
+        lambda: say(
+            f"{count} branches with {count * len(branches[0].devices)} devices are simulated. Start their gateways:\n  branchwatch gateway {names}"
+        )
     )

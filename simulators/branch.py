@@ -1,67 +1,62 @@
-"""A simulated branch: its devices, and the line from its gateway to the broker."""
+"""A simulated branch: its devices, the line from its gateway to the broker, and what befalls all of it at once."""
 
 import asyncio
-import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from contracts.errors import ConfigurationError
 from runtime.supervisor import Service
-from simulators.alarm_panel import AlarmPanelSimulator
-from simulators.alarm_panel.day import WITHOUT_MISHAPS
-from simulators.atm import AtmSimulator
+from simulators.access import Address
 from simulators.device import SimulatedDevice
-from simulators.footfall import FootfallSimulator
 from simulators.line import Line
+from simulators.outfit import OUTFIT, Room
+from simulators.ports import free_ports
 from simulators.world import World
 
-ATMS = 2
-"""ATMs of a simulated branch: a small one."""
+PORTS: Final = 1 + sum(fitting.ports for fitting in OUTFIT)
+"""Loopback ports of a simulated branch: the line and the devices."""
+
+SWITCH_SHARE: Final = 0.7
+"""Cameras of a branch that hang at the same switch; the others go another way. Source: assumed."""
 
 
-PORTS: Final = 3 + ATMS
-"""Loopback ports of a simulated branch: line, panel, footfall sensor, ATMs."""
+_MAINS: Final = ("mains_failure", "mains_loss")
+"""What devices with a battery of their own call it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a gateway reaches a device, or listens for it.
-
-    Attributes:
-        local_id: device id inside the branch.
-        kind: device kind.
-        protocol: driver name.
-        port: loopback port.
-        account: account number of an alarm panel, else empty.
-    """
-
-    local_id: str
-    kind: str
-    protocol: str
-    port: int
-    account: str = ""
+def _mains_failure(devices: Mapping[str, SimulatedDevice]) -> Mapping[str, str]:
+    """What has a battery says so; cameras have none."""
+    found: dict[str, str] = {}
+    for local_id, device in devices.items():
+        own = next((name for name in _MAINS if name in device.failures), None)
+        if device.kind == "camera":
+            found[local_id] = "unreachable"
+        elif own is not None:
+            found[local_id] = own
+    return found
 
 
-def free_ports(count: int) -> list[int]:
-    """Loopback ports nobody listens on, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+def _camera_switch_dead(devices: Mapping[str, SimulatedDevice]) -> Mapping[str, str]:
+    cameras = [local_id for local_id, device in devices.items() if device.kind == "camera"]
+    return dict.fromkeys(cameras[: max(1, round(len(cameras) * SWITCH_SHARE))], "unreachable")
+
+
+BLOWS: Final[Mapping[str, Callable[[Mapping[str, SimulatedDevice]], Mapping[str, str]]]] = {
+    "mains_failure": _mains_failure,
+    "camera_switch_dead": _camera_switch_dead,
+}
+"""What can befall a branch as a whole, by name: the failure of each device it reaches."""
 
 
 class SimulatedBranch:
-    """Two ATMs, an alarm panel and a footfall sensor, and the line to the broker.
+    """Ten devices and the line to the broker.
 
     Args:
         branch_id: branch.
         world: the world it stands in.
         broker: where its line leads.
         ports: :data:`PORTS` loopback ports; any that are free where none are given.
+        mishaps: whether things also break by themselves.
 
     Attributes:
         branch_id: branch.
@@ -72,33 +67,62 @@ class SimulatedBranch:
     """
 
     def __init__(
-        self, branch_id: str, world: World, broker: tuple[str, int], ports: Sequence[int] | None = None
+        self,
+        branch_id: str,
+        world: World,
+        broker: tuple[str, int],
+        ports: Sequence[int] | None = None,
+        *,
+        mishaps: bool = False,
     ) -> None:
         self.branch_id = branch_id
-        self.line_port, panel_port, footfall_port, *atm_ports = ports or free_ports(PORTS)
+        self.line_port, *rest = ports or free_ports(PORTS)
         self.line = Line(self.line_port, broker)
-        own_world = world.of(branch_id)
-        account = f"{int(branch_id[2:]) if branch_id[2:].isdecimal() else 0:04d}"
-        devices: list[SimulatedDevice] = [
-            AtmSimulator(f"atm-{number:02d}", own_world, port, hardware_error_share=0)
-            for number, port in enumerate(atm_ports, 1)
-        ]
-        devices.append(
-            AlarmPanelSimulator(
-                "panel-01", own_world, ("127.0.0.1", panel_port), account, habits=WITHOUT_MISHAPS, reply_timeout_s=5
-            )
-        )
-        devices.append(FootfallSimulator("footfall-01", own_world, footfall_port))
-        self.devices: Mapping[str, SimulatedDevice] = {device.local_id: device for device in devices}
-        self.addresses: Sequence[Address] = (
-            *(Address(f"atm-{number:02d}", "atm", "xfs", port) for number, port in enumerate(atm_ports, 1)),
-            Address("panel-01", "alarm_panel", "dc09", panel_port, account),
-            Address("footfall-01", "footfall_sensor", "axis", footfall_port),
-        )
+        room = Room(branch_id, world.of(branch_id), mishaps)
+        devices: dict[str, SimulatedDevice] = {}
+        addresses = []
+        for fitting in OUTFIT:
+            own, rest = rest[: fitting.ports], rest[fitting.ports :]
+            devices[fitting.local_id], address = fitting.fit(room, own)
+            addresses.append(address)
+        self.devices: Mapping[str, SimulatedDevice] = devices
+        self.addresses: Sequence[Address] = addresses
 
     def services(self) -> list[Service]:
         """The line first, then the devices."""
         return [_LineService(self.branch_id, self.line), *(_DeviceService(self, d) for d in self.devices.values())]
+
+    async def strike(self, blow: str) -> None:
+        """Let something befall the branch now, all devices at once.
+
+        Raises:
+            ConfigurationError: there is no such thing.
+        """
+        failures = self.failures_of(blow)
+        async with asyncio.TaskGroup() as group:
+            for local_id, failure in failures.items():
+                group.create_task(self.devices[local_id].inject(failure))
+
+    async def recover(self, blow: str) -> None:
+        """Let it be over.
+
+        Raises:
+            ConfigurationError: there is no such thing.
+        """
+        failures = self.failures_of(blow)
+        async with asyncio.TaskGroup() as group:
+            for local_id, failure in failures.items():
+                group.create_task(self.devices[local_id].repair(failure))
+
+    def failures_of(self, blow: str) -> Mapping[str, str]:
+        """What a blow means for each device it reaches.
+
+        Raises:
+            ConfigurationError: there is no such thing.
+        """
+        if blow not in BLOWS:
+            raise ConfigurationError(f"{self.branch_id}: no {blow!r} can befall a branch; there are {', '.join(BLOWS)}")
+        return BLOWS[blow](self.devices)
 
 
 class _DeviceService:

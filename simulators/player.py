@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from contracts.errors import ConfigurationError
+from contracts.identity import GATEWAY_DEVICE
 from runtime.clock import Clock
 from runtime.logs import get_logger
-from simulators.branch import SimulatedBranch
+from simulators.branch import BLOWS, SimulatedBranch
 from simulators.scenario import Scenario, Step
 from simulators.staff import Staff
 
@@ -35,23 +36,33 @@ class Player:
     name: str = "scenario"
     happened: dict[str, int] = field(default_factory=dict)
 
-    async def start(self) -> None:
-        """Check that every failure exists before anything breaks.
+    def check(self) -> None:
+        """Check that everything that shall fail can fail.
 
         Raises:
             ConfigurationError: a step names a device or failure that its branch does not have.
         """
         for step in self.scenario.steps:
+            devices = self.branch_of(step).devices
+            for device in filter(None, (step.device, *(expected.device for expected in step.expect))):
+                if device not in devices and device != GATEWAY_DEVICE:
+                    there = ", ".join((*devices, GATEWAY_DEVICE))
+                    raise ConfigurationError(f"step {step.name}: no device {device!r}; there are {there}")
+            if step.strike is not None and step.strike not in BLOWS:
+                raise ConfigurationError(
+                    f"step {step.name}: no {step.strike!r} can befall a branch; there are {', '.join(BLOWS)}"
+                )
             if step.device is None or step.inject is None:
                 continue
-            devices = self.branch_of(step).devices
-            if step.device not in devices:
-                raise ConfigurationError(f"step {step.name}: no device {step.device!r}; there are {', '.join(devices)}")
-            failures = devices[step.device].failures
+            failures = devices[step.device].failures if step.device in devices else ()
             if step.inject not in failures:
                 raise ConfigurationError(
-                    f"step {step.name}: no failure {step.inject!r}; there are {', '.join(failures)}"
+                    f"step {step.name}: no failure {step.inject!r}; there are {', '.join(failures) or 'none'}"
                 )
+
+    async def start(self) -> None:
+        """Check before anything breaks; see :meth:`check`."""
+        self.check()
 
     async def run(self) -> None:
         """Play all steps, then wait to be cancelled."""
@@ -71,13 +82,30 @@ class Player:
         await asyncio.sleep(step.at_s)
         branch = self.branch_of(step)
         self.happened[step.name] = self.clock.now_ms()
-        _log.info("scenario", step=step.name, branch=branch.branch_id, device=step.device or "line")
-        if step.cut_line_s is not None:
-            await branch.line.cut()
-            await asyncio.sleep(step.cut_line_s)
-            await branch.line.restore()
+        _log.info("scenario", step=step.name, branch=branch.branch_id, device=step.device or step.strike or "line")
+        if step.technician and self.staff is not None:
+            self.staff.send_for(f"{branch.branch_id}/{step.device}", str(step.inject))
+        await _begin(step, branch)
+        lasts_s = step.cut_line_s or step.over_after_s
+        if lasts_s is not None:
+            await asyncio.sleep(lasts_s)
+            await _end(step, branch)
             _log.info("scenario", step=f"{step.name} is over", branch=branch.branch_id)
-        elif step.device is not None and step.inject is not None:
-            if step.technician and self.staff is not None:
-                self.staff.send_for(f"{branch.branch_id}/{step.device}", step.inject)
-            await branch.devices[step.device].inject(step.inject)
+
+
+async def _begin(step: Step, branch: SimulatedBranch) -> None:
+    if step.cut_line_s is not None:
+        await branch.line.cut()
+    elif step.strike is not None:
+        await branch.strike(step.strike)
+    elif step.device is not None and step.inject is not None:
+        await branch.devices[step.device].inject(step.inject)
+
+
+async def _end(step: Step, branch: SimulatedBranch) -> None:
+    if step.cut_line_s is not None:
+        await branch.line.restore()
+    elif step.strike is not None:
+        await branch.recover(step.strike)
+    elif step.device is not None and step.inject is not None:
+        await branch.devices[step.device].repair(step.inject)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from contracts.errors import ConfigurationError
 from simulators.world import CHINA
@@ -25,26 +25,30 @@ class Expected(_Part):
     Attributes:
         rule: the rule that has to raise a fault.
         device: local id of the device it is raised on; the injected one unless said otherwise.
+        cleared: whether the fault has to be over before the end.
         closed: whether the work order has to be closed, repaired and verified, before the end.
     """
 
     rule: str
     device: str | None = None
+    cleared: bool = False
     closed: bool = False
 
 
 class Step(_Part):
-    """Something that happens.
+    """Something that happens: to a device (``inject``), to a branch (``strike``) or to its line (``cut_line_s``).
 
     Attributes:
         name: name in reports.
         at_s: when, in seconds from the beginning.
         branch: which branch, from 1; counted round where there are fewer.
-        device: local id of the device that fails; ``None`` where the line does.
+        device: local id of the device that fails; ``None`` where the branch or its line does.
         inject: name of the device's failure.
+        strike: name of what befalls the branch.
         cut_line_s: how long the branch's line to the broker is cut.
+        over_after_s: seconds after which it is over by itself; ``None`` where it stays until somebody repairs it.
         technician: whether a technician comes for the work order and repairs.
-        expect: what has to come of it.
+        expect: what has to come of it; a single thing needs no list.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -52,22 +56,40 @@ class Step(_Part):
     branch: int = Field(ge=1)
     device: str | None = None
     inject: str | None = None
+    strike: str | None = None
     cut_line_s: float | None = Field(default=None, gt=0)
+    over_after_s: float | None = Field(default=None, gt=0)
     technician: bool = False
-    expect: Expected
+    expect: tuple[Expected, ...] = Field(min_length=1)
+
+    @field_validator("expect", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: object) -> object:
+        return value if isinstance(value, (list, tuple)) else [value]
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
-        if (self.inject is None) == (self.cut_line_s is None):
-            raise ValueError("expected either inject (with device) or cut_line_s")
+        if [self.inject, self.strike, self.cut_line_s].count(None) != 2:
+            raise ValueError("expected one of inject (with device), strike and cut_line_s")
         if (self.inject is None) != (self.device is None):
             raise ValueError("inject and device belong together")
+        if self.technician and self.device is None:
+            raise ValueError("a technician repairs a device; expected inject and device")
+        if self.over_after_s is not None and (self.technician or self.cut_line_s is not None):
+            raise ValueError("over_after_s goes with inject or strike, and without technician")
+        for expected in self.expect:
+            if expected.device is None and self.device is None:
+                raise ValueError(f"expect of {expected.rule}: say the device; there is no injected one")
         return self
 
-    @property
-    def expected_device(self) -> str:
+    def device_of(self, expected: Expected) -> str:
         """Local id of the device the fault has to be raised on."""
-        return self.expect.device or self.device or ""
+        return expected.device or self.device or ""
+
+    @property
+    def ends_s(self) -> float:
+        """When it is over or, where it stays, when it begins."""
+        return self.at_s + (self.cut_line_s or self.over_after_s or 0.0)
 
 
 class Scenario(_Part):
@@ -84,6 +106,7 @@ class Scenario(_Part):
         rules: overrides of rule parameters, so that delays of minutes fit into it.
         opening_hours: opening hours of the branches, as the rules have them in their settings.
         gateway: settings every gateway of the scenario gets on top of its devices.
+        drivers: settings every connection of a driver gets, by the driver's short name.
         poll_s: how often drivers read polled devices.
         steps: what happens.
     """
@@ -98,7 +121,8 @@ class Scenario(_Part):
     rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
     opening_hours: dict[str, Any] = Field(default_factory=dict)
     gateway: dict[str, Any] = Field(default_factory=dict)
-    poll_s: float = Field(default=30, gt=0)
+    drivers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    poll_s: float = Field(default=30, gt=0, le=900)
     steps: tuple[Step, ...]
 
     @model_validator(mode="after")
@@ -108,7 +132,18 @@ class Scenario(_Part):
         for step in self.steps:
             if step.at_s >= self.needs_s:
                 raise ValueError(f"step {step.name} at {step.at_s:g} s is not within needs_s = {self.needs_s:g} s")
+            if step.ends_s >= self.needs_s:
+                raise ValueError(f"step {step.name} ends at {step.ends_s:g} s, not within needs_s = {self.needs_s:g} s")
+        names = [step.name for step in self.steps]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two steps are named {name}; reports tell them apart by their names")
         return self
+
+    @property
+    def branches(self) -> int:
+        """How many branches it speaks of."""
+        return max((step.branch for step in self.steps), default=1)
 
     @property
     def day_s(self) -> float | None:

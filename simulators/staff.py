@@ -40,11 +40,11 @@ class Staff:
     branches: Mapping[str, SimulatedBranch]
     name: str = "simulated staff"
     on_duty: bool = True
-    _broken: dict[str, str] = field(default_factory=dict)
+    _broken: dict[str, list[str]] = field(default_factory=dict)
 
     def send_for(self, device_id: str, failure: str) -> None:
-        """Let the next work order of a device be repaired by a technician who knows what is wrong."""
-        self._broken[device_id] = failure
+        """Let the next work order of a device be repaired by a technician who knows what is wrong with it."""
+        self._broken.setdefault(device_id, []).append(failure)
 
     async def start(self) -> None:
         """Nothing to prepare."""
@@ -85,13 +85,12 @@ class Staff:
                 await self._command(session, order, TECHNICIAN, "arrive")
             case "on_site":
                 await self._repair(order["device_id"])
-                await self._command(
-                    session, order, TECHNICIAN, "repair", note="cleared the note path, test dispense good"
-                )
+                await self._command(session, order, TECHNICIAN, "repair", note="cause removed, test good")
 
     async def _repair(self, device_id: str) -> None:
         branch_id, _, local_id = device_id.partition("/")
-        await self.branches[branch_id].devices[local_id].repair(self._broken[device_id])
+        for failure in self._broken[device_id]:
+            await self.branches[branch_id].devices[local_id].repair(failure)
 
     @staticmethod
     async def _command(

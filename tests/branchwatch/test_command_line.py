@@ -38,7 +38,7 @@ def test_help_says_what_there_is_in_both_languages(tmp_path: Path) -> None:
         (["demo", "--duration", "90", "--report", "no/r.json"], "does not exist"),
         (
             ["demo", "--scenario", "nothing.yaml"],
-            "cannot be read: No such file or directory; those included are: demo, steady",
+            "cannot be read: No such file or directory; those included are: demo, ordinary, steady",
         ),
         (["gateway", "run"], "Missing argument 'SETTINGS...'"),
         (["gateway", "check"], "Missing argument 'SETTINGS'"),

@@ -25,7 +25,7 @@ def test_the_demonstration_meets_all_it_expects_and_says_so_in_its_report(tmp_pa
     assert set(report) == {
         "duration_s", "branches", "devices", "packs", "readings", "faults", "work_orders", "latency_ms", "expectations",
     }  # fmt: skip
-    assert (report["branches"], report["devices"]) == (5, 25)
+    assert (report["branches"], report["devices"]) == (5, 55)
     assert (report["readings"]["lost"], report["readings"]["doubled"]) == (0, 0)
     assert report["readings"]["stored"] == report["readings"]["produced"] > 1000
     assert len(report["faults"]["by_rule"]) >= 5

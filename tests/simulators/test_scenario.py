@@ -26,7 +26,7 @@ async def test_every_included_scenario_can_be_played_on_one_branch_and_on_five(n
 def test_every_rule_a_scenario_speaks_of_exists(name: str) -> None:
     scenario = load_scenario(name)
     known = {rule.id for rule in load_rules()}
-    assert {step.expect.rule for step in scenario.steps} | set(scenario.rules) <= known
+    assert {expected.rule for step in scenario.steps for expected in step.expect} | set(scenario.rules) <= known
 
 
 HEAD = "{name: x, title_en: x, title_zh: x, begin_at: '10:00', pace: 1, needs_s: 10, steps: [%s]}"
@@ -35,11 +35,28 @@ HEAD = "{name: x, title_en: x, title_zh: x, begin_at: '10:00', pace: 1, needs_s:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ("{name: a, at_s: 1, branch: 1, expect: {rule: r.x}}", "steps.0: .*either inject .* or cut_line_s"),
+        ("{name: a, at_s: 1, branch: 1, expect: {rule: r.x}}", "steps.0: .*one of inject .*, strike and cut_line_s"),
         ("{name: a, at_s: 1, branch: 1, inject: jam, expect: {rule: r.x}}", "inject and device belong together"),
-        ("{name: a, at_s: 11, branch: 1, cut_line_s: 5, expect: {rule: r.x}}", "at 11 s is not within needs_s"),
+        (
+            "{name: a, at_s: 11, branch: 1, cut_line_s: 5, expect: {rule: r.x, device: gateway}}",
+            "at 11 s is not within needs_s",
+        ),
         ("{name: a, at_s: 1, branch: 0, cut_line_s: 5, expect: {rule: r.x}}", "steps.0.branch: .*greater than"),
         ("{name: a, at_s: 1, branch: 1, cut_line_s: 5}", "steps.0.expect: Field required"),
+        ("{name: a, at_s: 1, branch: 1, cut_line_s: 5, expect: []}", "steps.0.expect: .*at least 1 item"),
+        ("{name: a, at_s: 1, branch: 1, cut_line_s: 5, expect: {rule: r.x}}", "expect of r.x: say the device"),
+        (
+            "{name: a, at_s: 1, branch: 1, cut_line_s: 9, expect: {rule: r.x, device: gateway}}",
+            "step a ends at 10 s, not within needs_s",
+        ),
+        (
+            "{name: a, at_s: 1, branch: 1, strike: flood, technician: true, expect: {rule: r.x, device: panel-01}}",
+            "a technician repairs a device",
+        ),
+        (
+            "{name: a, at_s: 1, branch: 1, cut_line_s: 1, over_after_s: 1, expect: {rule: r.x, device: gateway}}",
+            "over_after_s goes with inject or strike",
+        ),
     ],
 )
 def test_a_senseless_step_is_named_with_its_place(step: str, said: str, tmp_path: Path) -> None:
@@ -49,14 +66,49 @@ def test_a_senseless_step_is_named_with_its_place(step: str, said: str, tmp_path
         load_scenario(str(path))
 
 
-async def test_a_failure_a_device_does_not_have_is_refused_before_anything_breaks(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (
+            "{name: a, at_s: 1, branch: 1, device: atm-01, inject: flood, expect: {rule: r.x}}",
+            r"step a: no failure 'flood'; there are .*note_jam",
+        ),
+        (
+            "{name: a, at_s: 1, branch: 1, device: atm-09, inject: note_jam, expect: {rule: r.x}}",
+            r"step a: no device 'atm-09'; there are atm-01, .*, gateway",
+        ),
+        (
+            "{name: a, at_s: 1, branch: 1, device: gateway, inject: note_jam, expect: {rule: r.x}}",
+            r"step a: no failure 'note_jam'; there are none",
+        ),
+        (
+            "{name: a, at_s: 1, branch: 1, cut_line_s: 5, expect: {rule: r.x, device: gatway}}",
+            r"step a: no device 'gatway'; there are atm-01, .*, gateway",
+        ),
+        (
+            "{name: a, at_s: 1, branch: 1, strike: flood, expect: {rule: r.x, device: panel-01}}",
+            r"step a: no 'flood' can befall a branch; there are mains_failure, camera_switch_dead",
+        ),
+    ],
+)
+async def test_what_a_branch_does_not_have_is_refused_before_anything_breaks(
+    step: str, said: str, tmp_path: Path
+) -> None:
     path = tmp_path / "s.yaml"
-    path.write_text(HEAD % "{name: a, at_s: 1, branch: 1, device: atm-01, inject: flood, expect: {rule: r.x}}")
+    path.write_text(HEAD % step)
     player = Player(
         load_scenario(str(path)), [SimulatedBranch("BR0001", World(), ("127.0.0.1", 1))], None, SystemClock()
     )
-    with pytest.raises(ConfigurationError, match=r"step a: no failure 'flood'; there are .*note_jam"):
+    with pytest.raises(ConfigurationError, match=said):
         await player.start()
+
+
+def test_two_steps_of_one_name_are_refused(tmp_path: Path) -> None:
+    step = "{name: a, at_s: 1, branch: 1, cut_line_s: 5, expect: {rule: r.x, device: gateway}}"
+    path = tmp_path / "s.yaml"
+    path.write_text(HEAD % f"{step}, {step}")
+    with pytest.raises(ConfigurationError, match="two steps are named a"):
+        load_scenario(str(path))
 
 
 def test_a_world_without_nights_begins_its_next_day_at_the_same_time_of_day() -> None:
