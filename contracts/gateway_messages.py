@@ -6,7 +6,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from contracts.devices import KINDS
 from contracts.errors import ContractViolation, RefusalCode
-from contracts.identity import GATEWAY_DEVICE, is_boot_id, is_branch_id, is_local_device_id
+from contracts.identity import (
+    BOOT_PATTERN,
+    BRANCH_PATTERN,
+    GATEWAY_DEVICE,
+    LOCAL_PATTERN,
+    is_boot_id,
+    is_branch_id,
+    is_local_device_id,
+)
 
 
 def _branch_id(value: str) -> str:
@@ -39,11 +47,11 @@ def _kind(value: str) -> str:
     return value
 
 
-BranchId = Annotated[str, AfterValidator(_branch_id)]
-LocalDeviceId = Annotated[str, AfterValidator(_local_id)]
-BootId = Annotated[str, AfterValidator(_boot_id)]
+BranchId = Annotated[str, AfterValidator(_branch_id), Field(json_schema_extra={"pattern": f"^{BRANCH_PATTERN}$"})]
+LocalDeviceId = Annotated[str, AfterValidator(_local_id), Field(json_schema_extra={"pattern": f"^{LOCAL_PATTERN}$"})]
+BootId = Annotated[str, AfterValidator(_boot_id), Field(json_schema_extra={"pattern": f"^{BOOT_PATTERN}$"})]
 Text = Annotated[str, AfterValidator(_printable)]
-KindName = Annotated[str, AfterValidator(_kind)]
+KindName = Annotated[str, AfterValidator(_kind), Field(json_schema_extra={"enum": list(KINDS)})]
 
 
 class _Message(BaseModel):

@@ -10,9 +10,13 @@ SHARDS: Final = 64
 GATEWAY_DEVICE: Final = "gateway"
 """Local id of the gateway among the devices of its branch."""
 
-_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_BOOT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_LOCAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+BRANCH_PATTERN: Final = "[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
+BOOT_PATTERN: Final = "[A-Za-z0-9_-]{1,64}"
+LOCAL_PATTERN: Final = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
+_BRANCH = re.compile(BRANCH_PATTERN)
+_BOOT = re.compile(BOOT_PATTERN)
+_LOCAL = re.compile(LOCAL_PATTERN)
 
 
 def is_branch_id(text: str) -> bool:
