@@ -185,6 +185,73 @@ def gateway_check(settings: Path, wait: float) -> None:
     sys.exit(0 if all(finding.ok for finding in findings) else EXIT_FAILED)
 
 
+@gateway.command("discover")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@click.option("--branch", metavar="ID", help="Branch of the gateway, BR0421; then a whole settings file is written.")
+@click.option(
+    "--snmp-community", default="public", show_default=True, envvar="SNMP_COMMUNITY", show_envvar=True,
+    help="Community to ask with; one of your own goes to one address only and is never written. Empty: no SNMP.",
+)  # fmt: skip
+@click.option("--snmp-port", type=click.IntRange(1, 65535), default=161, show_default=True, help="UDP port of agents.")
+@click.option("--port", type=click.IntRange(1, 65535), multiple=True, help="TCP port to try beside the usual ones.")
+@click.option("--username", default="", help="User to propose for devices with passwords; it is not sent.")
+@click.option(
+    "--wait", type=click.FloatRange(0.2, 60), default=3, show_default=True, metavar="SECONDS",
+    help="Longest wait for one answer.",
+)  # fmt: skip
+@click.option("--most", type=click.IntRange(1, 4096), default=256, show_default=True, help="Addresses at most.")
+@click.option("--multicast", is_flag=True, help="Also ask the whole local network for cameras.")
+@click.option("--output", type=_FILE, metavar="FILE", help="Write a new file; default: print.")
+def gateway_discover(
+    addresses: Sequence[str],
+    branch: str | None,
+    snmp_community: str,
+    snmp_port: int,
+    port: Sequence[int],
+    username: str,
+    wait: float,
+    most: int,
+    multicast: bool,
+    output: Path | None,
+) -> None:
+    """Look for devices at each ADDRESS and propose settings for them.
+
+    在指定地址上查找设备，并生成网关设置草案。
+
+    An ADDRESS is a name, an IP address, either with :PORT, or a network like 10.4.21.0/24. Only questions are asked that
+    change nothing, and no password is sent. Status 0 where something was found.
+    """
+    from contracts.identity import is_branch_id
+    from gateway.discovery.proposal import write
+    from gateway.discovery.search import search
+    from gateway.discovery.sighting import Manner, Report
+    from gateway.discovery.target import targets
+
+    if not addresses and not multicast:
+        raise click.UsageError("give an ADDRESS, or --multicast to ask the local network for cameras")
+    if branch is not None and not is_branch_id(branch):
+        raise click.BadParameter(f"{branch!r}: expected letters and digits like BR0421", param_hint="--branch")
+    if output is not None and (output.exists() or not output.resolve().parent.is_dir()):
+        raise click.BadParameter(f"{output}: expected a new file in a directory that exists", param_hint="--output")
+    configure_logs(LogSettings(level="error"))
+    places = _checked(lambda: targets(addresses, more_ports=port, snmp_port=snmp_port, most=most))
+    manner = _checked(lambda: Manner.asking(places, wait, snmp_community, username))
+    reports: list[Report] = []
+
+    async def work() -> None:
+        reports.extend(await search(places, manner, multicast_most=most if multicast else 0))
+
+    _run(work())
+    text = write(reports, branch)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.touch(mode=0o600)  # passwords will be filled in
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"Proposal in {output}; complete it, then: branchwatch gateway check {output}  设置草案已写入")
+    sys.exit(0 if any(report.sightings for report in reports) else EXIT_FAILED)
+
+
 @commands.command()
 @click.option("--branches", type=click.IntRange(1, 200), default=1, show_default=True, help="Simulated branches.")
 @click.option("--directory", type=_DIRECTORY, required=True, help="Where to write the gateways' settings files.")

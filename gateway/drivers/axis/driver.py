@@ -20,7 +20,7 @@ from runtime.time_zone import parse_time_zone
 
 _log = get_logger(__name__)
 
-_LIVE_SUM: Final = "live-sum.json"
+LIVE_SUM: Final = "live-sum.json"
 
 _HISTORY_TRIES: Final = 3
 """Polls that wait for the history of a gap; then the totals alone have to do, and the gap counts as missing."""
@@ -107,7 +107,7 @@ class AxisDriver:
             Seconds from the beginning of this poll to the next.
         """
         try:
-            answer = await client.ask(_LIVE_SUM)
+            answer = await client.ask(LIVE_SUM)
         except OversizedAnswer as error:
             await self._refuse(error.sample, error, sink)
             return self._settings.poll_s

@@ -1,0 +1,1 @@
+"""Looks for devices on the addresses it is given, and proposes settings for them: ``branchwatch gateway discover``."""
