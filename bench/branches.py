@@ -1,5 +1,6 @@
 """Branches for benchmarks: an ATM, an alarm panel, a footfall sensor and a gateway each, with what the catalogue says they report."""
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from collector.series import DERIVED_PATHS
 from contracts.devices import KINDS
 from contracts.identity import branch_of
 from contracts.signals import Condition, Signal, Sort
+from rules.files import load_rules
+from rules.kinds.increase import IncreaseClause
+from rules.pattern import PathPattern
 
 DEVICES: Final = {"atm-01": "atm", "alarm-01": "alarm_panel", "footfall-01": "footfall_sensor", "gateway": "gateway"}
 PARTS: Final = 4
@@ -45,10 +49,14 @@ class BenchSeries:
     signal: Signal
 
     def value(self, step: int) -> float:
-        """A number or ordinal that tells of no fault; gauges and counters move with ``step``."""
+        """A number or ordinal of sound operation; gauges and counters move with ``step``, counters of trouble stand still."""
         if self.signal.sort is Sort.STATE:
             return float(_sound_ordinal(self.signal))
-        return 50.0 + step % 2 / 2 if self.signal.sort is Sort.GAUGE else float(step)
+        if self.signal.sort is Sort.COUNTER:
+            return 0.0 if _counts_trouble(self.path) else float(step)
+        low, high = self.signal.bounds
+        usual = 0.0 if low is None else 50.0 if high is None or high > 50 else high / 2
+        return usual + step % 2 * min(0.5, usual / 2 or 0.5)
 
     def word_or_value(self, step: int) -> float | str:
         """The same as it stands in a pack."""
@@ -58,6 +66,18 @@ class BenchSeries:
 
 def _sound_ordinal(signal: Signal) -> int:
     return next((index for index, state in enumerate(signal.states) if state.condition is Condition.OK), 0)
+
+
+@functools.cache
+def _trouble() -> list[PathPattern]:
+    """Counters whose growth a rule minds."""
+    clauses = (clause for rule in load_rules() for clause in rule.when)
+    return [PathPattern(clause.increase) for clause in clauses if isinstance(clause, IncreaseClause)]
+
+
+@functools.cache
+def _counts_trouble(path: str) -> bool:
+    return any(pattern.part_of(path) is not None for pattern in _trouble())
 
 
 def devices_of(branch_id: str) -> list[BenchDevice]:

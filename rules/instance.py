@@ -138,10 +138,13 @@ class Instance:
 
     def _would_change(self, index: int, at_ms: int, view: View) -> bool:
         bound, memory = self.clauses[index], self.memory(index)
-        if bound.check.read(memory, bound.values(view), at_ms) != memory:
+        after = bound.check.read(memory, bound.values(view), at_ms)
+        if after is not memory and after != memory:
             return True
+        if not isinstance(bound.check, AbsenceCheck):
+            return False
         due_ms = self._clause_deadline_ms(index, at_ms, view)
-        return isinstance(bound.check, AbsenceCheck) and due_ms is not None and due_ms <= at_ms
+        return due_ms is not None and due_ms <= at_ms
 
     def prime(self, index: int, at_ms: int, view: View) -> list[Change]:
         """Take the newest reading of a clause that nothing is remembered of.

@@ -8,6 +8,7 @@ from pydantic import Field
 from contracts.errors import ConfigurationError
 from rules.kinds import Clause
 from rules.kinds.absence import AbsenceClause
+from rules.kinds.increase import IncreaseClause
 from rules.kinds.state import StateClause
 from rules.kinds.threshold import ThresholdClause
 from rules.rule import Rule
@@ -24,7 +25,8 @@ class WorkOrderOverride(Section):
 class Override(Section):
     """Other numbers for one rule; what is left out stays as the rule says.
 
-    ``held_s``, ``absent_s`` and ``threshold`` go to every clause of the rule that has such a number.
+    ``held_s``, ``absent_s``, ``threshold``, ``at_least`` and ``within_s`` go to every clause of the rule that has such a
+    number.
     """
 
     on_delay_s: float | None = Field(default=None, ge=0)
@@ -32,6 +34,8 @@ class Override(Section):
     held_s: float | None = Field(default=None, gt=0, description="how long a state must be held")
     absent_s: float | None = Field(default=None, gt=0, description="how long a signal must be silent")
     threshold: float | None = Field(default=None, description="limit of the rule's fixed thresholds")
+    at_least: float | None = Field(default=None, ge=1, le=1000, description="how much a counter must grow")
+    within_s: float | None = Field(default=None, gt=0, description="time within which it must")
     work_order: WorkOrderOverride | None = None
 
 
@@ -54,7 +58,7 @@ def _apply(rule: Rule, override: Override) -> Rule:
         key: value for key in ("on_delay_s", "off_delay_s") if (value := getattr(override, key)) is not None
     }
     clauses = list(rule.when)
-    for key in ("held_s", "absent_s", "threshold"):
+    for key in ("held_s", "absent_s", "threshold", "at_least", "within_s"):
         value = getattr(override, key)
         if value is None:
             continue
@@ -80,6 +84,8 @@ def _has(clause: Clause, key: str) -> bool:
             return isinstance(clause, StateClause) and clause.held_s > 0
         case "absent_s":
             return isinstance(clause, AbsenceClause)
+        case "at_least" | "within_s":
+            return isinstance(clause, IncreaseClause)
         case _:
             return isinstance(clause, ThresholdClause) and isinstance(clause.limit, float)
 
@@ -91,4 +97,6 @@ def _with(clause: Clause, key: str, value: float) -> Clause:
         return clause.model_copy(update={"held_s": value})
     if isinstance(clause, AbsenceClause):
         return clause.model_copy(update={"for_s": value})
+    if isinstance(clause, IncreaseClause):
+        return clause.model_copy(update={key: value})
     return clause.model_copy(update={"above" if clause.above is not None else "below": value})

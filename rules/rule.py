@@ -15,6 +15,7 @@ from rules.condition import Delays
 from rules.families import FAMILIES_ZH
 from rules.kinds import Clause
 from rules.kinds.absence import AbsenceClause
+from rules.kinds.increase import IncreaseClause
 from rules.kinds.state import StateClause
 from rules.pattern import PathPattern
 
@@ -162,4 +163,6 @@ def _sorts(clause: Clause) -> Sequence[Sort]:
         return (Sort.STATE,)
     if isinstance(clause, AbsenceClause):
         return (Sort.STATE, Sort.GAUGE, Sort.COUNTER)
+    if isinstance(clause, IncreaseClause):
+        return (Sort.COUNTER,)
     return (Sort.GAUGE, Sort.COUNTER)

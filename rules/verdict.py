@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 
 class Verdict(IntEnum):
@@ -16,6 +16,10 @@ class Verdict(IntEnum):
     FORGOTTEN = 4  # the device left: no opinion, and the next reading is news even where it says the same as before
 
 
+Growth: TypeAlias = tuple[int, float]
+"""When a counter grew, milliseconds since 1970 UTC, and by how much."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a clause remembers.
@@ -24,18 +28,25 @@ class Memory:
         verdict: the latest.
         since_ms: when the timer of the clause's own began (a state that must be held, a device that must report),
             milliseconds since 1970 UTC; 0 where none runs.
+        level: where a counter stood, ``None`` for clauses that look at none.
+        grown: the counter's growths that can still matter, oldest first.
     """
 
     verdict: Verdict = Verdict.NONE
     since_ms: int = 0
+    level: float | None = None
+    grown: tuple[Growth, ...] = ()
 
     @property
     def is_trivial(self) -> bool:
         """Whether the newest readings alone would give the same memory, so that it need not be stored."""
-        return self.verdict in {Verdict.NONE, Verdict.FALSE} and self.since_ms == 0
+        return self.verdict in {Verdict.NONE, Verdict.FALSE} and self.since_ms == 0 and not self.grown
 
 
 NOTHING: Final = Memory()
+MET: Final = Memory(Verdict.TRUE)
+NOT_MET: Final = Memory(Verdict.FALSE)
+"""The same objects for every clause: making and comparing them anew is what a reading would cost most."""
 
 
 def without_data(memory: Memory) -> Memory:

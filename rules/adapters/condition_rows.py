@@ -1,6 +1,6 @@
 """Stored conditions and the checkpoint they belong to, on a connection that the caller's transaction owns."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules.adapters.tables import rule_checkpoint, rule_condition
 from rules.condition import ConditionState, Phase
 from rules.instance import Instance, Key
-from rules.verdict import Memory, Verdict
+from rules.verdict import Growth, Memory, Verdict
 
 _NAME: Final = "rules"
 
@@ -63,7 +63,7 @@ async def load_conditions(connection: AsyncConnection) -> list[StoredCondition]:
             row.fingerprint,
             ConditionState(Phase(row.phase), row.since_ms),
             row.at_ms,
-            {int(index): Memory(Verdict(verdict), since) for index, (verdict, since) in row.memories.items()},
+            {int(index): _memory(*stored) for index, stored in row.memories.items()},
         )
         for row in await connection.execute(select(rule_condition))
     ]
@@ -109,7 +109,17 @@ def _rows(instances: Iterator[Instance]) -> Iterator[dict[str, object]]:
             "phase": instance.state.phase.value,
             "since_ms": instance.state.since_ms,
             "at_ms": instance.at_ms,
-            "memories": {
-                str(index): [int(memory.verdict), memory.since_ms] for index, memory in instance.memories.items()
-            },
+            "memories": {str(index): _stored(memory) for index, memory in instance.memories.items()},
         }
+
+
+def _stored(memory: Memory) -> list[object]:
+    """A memory as JSON; what only counters need stands at the end, where there is any."""
+    stored: list[object] = [int(memory.verdict), memory.since_ms]
+    if memory.level is not None or memory.grown:
+        stored += [memory.level, memory.grown]
+    return stored
+
+
+def _memory(verdict: int, since_ms: int, level: float | None = None, grown: Sequence[Growth] = ()) -> Memory:
+    return Memory(Verdict(verdict), since_ms, level, tuple((at_ms, growth) for at_ms, growth in grown))

@@ -9,10 +9,11 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Discriminator, Tag
 
 from rules.kinds.absence import AbsenceClause
+from rules.kinds.increase import IncreaseClause
 from rules.kinds.state import StateClause
 from rules.kinds.threshold import ThresholdClause
 
-KEYS = ("state", "threshold", "absent")
+KEYS = ("state", "threshold", "absent", "increase")
 """The key that names a clause's kind."""
 
 
@@ -26,10 +27,11 @@ def _kind(value: Any) -> str | None:
 Clause: TypeAlias = Annotated[
     Annotated[StateClause, Tag("state")]
     | Annotated[ThresholdClause, Tag("threshold")]
-    | Annotated[AbsenceClause, Tag("absent")],
+    | Annotated[AbsenceClause, Tag("absent")]
+    | Annotated[IncreaseClause, Tag("increase")],
     Discriminator(
         _kind,
         custom_error_type="clause_kind",
-        custom_error_message="expected exactly one of the keys state, threshold, absent",
+        custom_error_message="expected exactly one of the keys state, threshold, absent, increase",
     ),
 ]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from contracts.signals import Signal
 from rules.kinds.clause import ClauseModel, SignalPath
-from rules.verdict import Memory, Verdict
+from rules.verdict import MET, NOT_MET, Memory, Verdict
 
 
 class AbsenceClause(ClauseModel):
@@ -36,14 +36,14 @@ class AbsenceCheck:
     silent_ms: int
 
     def read(self, memory: Memory, values: Sequence[float], at_ms: int) -> Memory:  # noqa: ARG002
-        return Memory(Verdict.FALSE)
+        return NOT_MET
 
     def deadline_ms(self, memory: Memory, seen_ms: int) -> int | None:
         begin_ms = max(memory.since_ms, seen_ms)
         return None if memory.verdict is Verdict.TRUE or begin_ms == 0 else begin_ms + self.silent_ms
 
     def elapse(self, memory: Memory) -> Memory:  # noqa: ARG002
-        return Memory(Verdict.TRUE)
+        return MET
 
     def quiet(self, memory: Memory) -> tuple[float, float] | None:
         return (-math.inf, math.inf) if memory.verdict is Verdict.FALSE else None

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from contracts.signals import Signal
 from rules.kinds.clause import ClauseModel, SignalPath
-from rules.verdict import Memory, Verdict, without_data
+from rules.verdict import MET, NOT_MET, Memory, Verdict, without_data
 
 
 class StateClause(ClauseModel):
@@ -49,16 +49,16 @@ class StateCheck:
         if value == self.unknown:
             return without_data(memory)
         if value not in self.ordinals:
-            return Memory(Verdict.FALSE)
+            return NOT_MET
         if self.held_ms == 0 or memory.verdict in {Verdict.TRUE, Verdict.LOST}:
-            return Memory(Verdict.TRUE)
+            return MET
         return memory if memory.since_ms else Memory(Verdict.FALSE, at_ms)
 
     def deadline_ms(self, memory: Memory, seen_ms: int) -> int | None:  # noqa: ARG002  (the kinds share the signature)
         return memory.since_ms + self.held_ms if memory.since_ms else None
 
     def elapse(self, memory: Memory) -> Memory:  # noqa: ARG002
-        return Memory(Verdict.TRUE)
+        return MET
 
     def quiet(self, memory: Memory) -> tuple[float, float] | None:  # noqa: ARG002
         return None

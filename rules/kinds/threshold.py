@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from contracts.signals import Signal
 from rules.kinds.clause import ClauseModel, SignalPath
-from rules.verdict import Memory, Verdict
+from rules.verdict import MET, NOT_MET, Memory, Verdict
 
 
 class SignalLimit(ClauseModel):
@@ -104,9 +104,9 @@ class ThresholdCheck:
             return memory
         beyond = (value - limit) * self.sign
         if beyond > 0:
-            return Memory(Verdict.TRUE)
+            return MET
         was_true = memory.verdict is Verdict.TRUE
-        return Memory(Verdict.TRUE if was_true and -beyond < self._band(values) else Verdict.FALSE)
+        return MET if was_true and -beyond < self._band(values) else NOT_MET
 
     def _band(self, values: Sequence[float]) -> float:
         if self.band_percent == 0:

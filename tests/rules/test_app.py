@@ -42,6 +42,7 @@ SITE = Site(
             "cdm/unit1/count",
             "cdm/unit1/low_threshold",
             "cdm/unit1/initial",
+            "cdm/retract_operations",
         ],
     ),
     (PANEL, "alarm_panel", ["link/supervision_age", "zone1/alarm", "zone2/alarm"]),
@@ -147,6 +148,19 @@ async def test_a_restart_during_an_off_delay_clears_at_the_moment_it_would_have_
     await house.restart()
     await house.tick(170)
     assert await house.told() == [("fault.raised", "atm.cdm.jam", 40), ("fault.cleared", "atm.cdm.jam", 110)]
+
+
+async def test_a_restart_forgets_neither_what_a_counter_grew_nor_when_that_ends(house: House) -> None:
+    for at_s, count in ((0, 40), (600, 41), (1200, 42)):
+        await house.say(ATM, "cdm/retract_operations", at_s, count)
+    await house.restart()
+    await house.say(ATM, "cdm/retract_operations", 1800, 43)
+    await house.restart()
+    await house.tick(4199)
+    burst = "atm.cdm.retract_burst"
+    assert [told for told in await house.told() if told[1] == burst] == [("fault.raised", burst, 1800)]
+    await house.tick(4200 + 7201)
+    assert [told for told in await house.told() if told[1] == burst][1:] == [("fault.cleared", burst, 4200 + 7200)]
 
 
 async def test_commits_that_nobody_took_are_taken_after_a_restart(house: House) -> None:

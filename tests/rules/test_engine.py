@@ -34,11 +34,17 @@ SITE = Site(
             "cdm/unit1/low_threshold",
             "cdm/unit1/initial",
             "prr/upper/paper",
+            "cdm/retract_operations",
+            "link/reconnects",
         ],
     ),
     (PANEL, "alarm_panel", ["link/state", "link/supervision_age", "zone1/alarm", "panel/tamper", "zone1/tamper"]),
     (SENSOR, "footfall_sensor", ["sensor/last_count_age", "clock/skew"]),
-    (GATEWAY, "gateway", ["uplink/state", "uplink/packs_sent", "uplink/missing_packs"]),
+    (
+        GATEWAY,
+        "gateway",
+        ["uplink/state", "uplink/packs_sent", "uplink/missing_packs", "outbox/dropped", "driver/xfs/restarts"],
+    ),
 )
 
 

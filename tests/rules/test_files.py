@@ -49,7 +49,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("    severity: major\n", "", [":2:", "severity", "Field required"]),
         ("[atm]", "[toaster]", [":3:", "kinds.0", "'toaster'", "alarm_panel"]),
         ("in: [inoperative]", "below: 3", [":5:", "when.0", "below", "unknown key"]),
-        ("state: cdm/transport", "stat: cdm/transport", [":5:", "when.0", "state, threshold, absent"]),
+        ("state: cdm/transport", "stat: cdm/transport", [":5:", "when.0", "state, threshold, absent, increase"]),
         (
             "state: cdm/transport\n        in: [inoperative]",
             "threshold: cdm/transport\n        above: 1",
@@ -98,10 +98,21 @@ def test_a_clause_may_not_mix_repeated_and_single_paths(tmp_path: Path) -> None:
     assert "one part, one fault" in text
 
 
+def test_only_counters_increase(tmp_path: Path) -> None:
+    new = "increase: cdm/cash_value\n        at_least: 1\n        within_s: 60"
+    text = complaint(tmp_path, "state: cdm/transport\n        in: [inoperative]", new)
+    assert "a signal whose sort is counter, not gauge" in text
+
+
 def test_the_default_catalogue_lies_beside_the_code() -> None:
     assert sorted(path.name for path in DEFAULT_CATALOGUE.glob("*.yaml")) == [
         "alarm_panel.yaml",
+        "any_device.yaml",
         "atm.yaml",
+        "camera.yaml",
         "footfall_sensor.yaml",
         "gateway.yaml",
+        "machine.yaml",
+        "power_supply.yaml",
+        "self_service_terminal.yaml",
     ]

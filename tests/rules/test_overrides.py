@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from contracts.errors import ConfigurationError
 from rules.files import load_rules
 from rules.kinds.absence import AbsenceClause
+from rules.kinds.increase import IncreaseClause
 from rules.kinds.state import StateClause
 from rules.kinds.threshold import ThresholdClause
 from rules.overrides import Override, apply_overrides
@@ -39,6 +40,14 @@ def test_held_and_absent_times_go_to_their_clauses() -> None:
     assert (state.held_s, absence.for_s) == (5, 20)
 
 
+def test_how_much_a_counter_must_grow_and_within_which_time_changes() -> None:
+    rule = overridden("gw.driver_failed", {"at_least": 2, "within_s": 20})
+    state, increase = rule.when
+    assert state == next(other for other in RULES if other.id == "gw.driver_failed").when[0]
+    assert isinstance(increase, IncreaseClause)
+    assert (increase.at_least, increase.within_s) == (2, 20)
+
+
 def test_a_threshold_changes_and_with_it_the_fingerprint() -> None:
     rule = overridden("ftf.silent", {"threshold": 20})
     (clause,) = rule.when
@@ -62,6 +71,8 @@ def test_a_delay_leaves_the_fingerprint_because_the_condition_is_the_same() -> N
         ),
         ("atm.cdm.jam", {"held_s": 2}, r"rules\.overrides\.atm\.cdm\.jam\.held_s = 2.*no such number"),
         ("atm.cdm.jam", {"absent_s": 2}, "no such number"),
+        ("atm.cdm.jam", {"at_least": 2}, "no such number"),
+        ("gw.offline", {"within_s": 2}, "no such number"),
         ("atm.cash.low", {"threshold": 2}, "no such number"),
     ],
 )
