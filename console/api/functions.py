@@ -27,39 +27,58 @@ class Function:
         name: stable name.
         en: name shown in English.
         zh: name shown in Chinese.
-        kind: kind of device that offers it.
+        kinds: kinds of devices that offer it.
         needs: state signals without which it is lost; ``*`` stands for the number or name of a part.
         wishes: state signals whose failure only reduces it.
+        shown_by: state signals of which a device that offers it has one; where none is named, any need of its own is enough.
     """
 
     name: str
     en: str
     zh: str
-    kind: str
+    kinds: tuple[str, ...]
     needs: tuple[str, ...]
     wishes: tuple[str, ...] = ()
+    shown_by: tuple[str, ...] = ()
 
+
+_APP: Final = "host/app/state"
 
 _ROWS: Final = (
     Function(
-        "withdrawal", "Withdrawal", "取款", "atm",
+        "withdrawal", "Withdrawal", "取款", ("atm",),
         (LINK, "cdm/device", "cdm/dispenser", "cdm/shutter", "cdm/transport", "idc/device", "pin/encryption_state"),
         ("prr/device", "cdm/unit*/replenishment"),
     ),
     Function(
-        "deposit", "Deposit", "存款", "atm",
+        "deposit", "Deposit", "存款", ("atm",),
         (LINK, "cim/device", "cim/acceptor", "cim/shutter", "cim/transport"), ("prr/device",),
     ),
     Function(
-        "card_service", "Card service", "卡类业务", "atm",
+        "card_service", "Card service", "卡类业务", ("atm", "self_service_terminal"),
         (LINK, "idc/device", "idc/chip_module", "pin/encryption_state"), ("nfc/device",),
     ),
     Function(
-        "intrusion_detection", "Intrusion detection", "入侵探测", "alarm_panel",
+        "card_issue", "Card issue", "自助发卡", ("self_service_terminal",),
+        (LINK, _APP, "idc/device", "idr/device"), ("bio/device",), shown_by=("idc/stock*/replenishment",),
+    ),
+    Function(
+        "statement_print", "Statement printing", "打印", ("self_service_terminal",),
+        (LINK, _APP, "prs/paper", "prs/toner", "prs/path"), ("prs/device",), shown_by=("prs/*",),
+    ),
+    Function(
+        "passbook", "Passbook printing", "补登折", ("self_service_terminal",),
+        (LINK, _APP, "prp/device", "prp/media"), ("prp/ink",), shown_by=("prp/*",),
+    ),
+    Function(
+        "image_evidence", "Image evidence", "图像取证", ("camera",), (LINK, "video/signal_loss", "recording/state"),
+    ),
+    Function(
+        "intrusion_detection", "Intrusion detection", "入侵探测", ("alarm_panel",),
         (LINK, "panel/tamper", "area*/arming"), ("panel/battery", "comm/radio"),
     ),
-    Function("counting", "Counting", "客流统计", "footfall_sensor", (LINK,), ("sensor/view",)),
-    Function("observation", "Observation", "监测", "gateway", (UPLINK, "driver/*/state")),
+    Function("counting", "Counting", "客流统计", ("footfall_sensor",), (LINK,), ("sensor/view",)),
+    Function("observation", "Observation", "监测", ("gateway",), (UPLINK, "driver/*/state")),
 )  # fmt: skip
 
 
@@ -79,12 +98,12 @@ def functions_of(
     """
     out = []
     for function in _ROWS:
-        if function.kind != kind:
+        if kind not in function.kinds:
+            continue
+        own_parts = function.shown_by or tuple(path for path in function.needs if path != LINK)
+        if own_parts and not any(_matches(state.path, own_parts) for state in states):
             continue
         needs = [state for state in states if _matches(state.path, function.needs)]
-        own_parts = [path for path in function.needs if path != LINK]
-        if own_parts and all(state.path == LINK for state in needs):
-            continue
         wishes = [state for state in states if _matches(state.path, function.wishes)]
         out.append((function, _state(needs, wishes, known=known, reachable=reachable)))
     return out

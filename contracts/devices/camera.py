@@ -46,7 +46,7 @@ _OWN = (
 
 CAMERA = DeviceKind(
     name="camera",
-    en="Camera",
+    en="camera",
     zh="摄像机",
     signals=(*blocks.LINK, *blocks.CLOCK, *_OWN),
 )

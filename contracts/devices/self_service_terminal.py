@@ -55,7 +55,7 @@ _MODULES = ("idc", "pin", "prr", "nfc", "prp", "scn", "bcr", "bio", "idr")
 
 SELF_SERVICE_TERMINAL = DeviceKind(
     name="self_service_terminal",
-    en="Self-service terminal",
+    en="self-service terminal",
     zh="自助终端",
     signals=(
         *blocks.LINK,

@@ -1,13 +1,16 @@
 """Health and functions: what is not known is neither healthy nor broken."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.api.functions import FunctionState, functions_of
+from console.api.functions import _ROWS, FunctionState, functions_of
 from console.api.health import LINK, UPLINK, Health, HealthReason, SignalState, derive_health
+from contracts.devices import KINDS
 from contracts.faults import Severity
-from contracts.signals import CONDITION_ORDER, Condition
+from contracts.signals import CONDITION_ORDER, Condition, Sort
 
 UP = SignalState(LINK, "up", Condition.OK, stale=False)
 DOWN = SignalState(LINK, "down", Condition.FAILED, stale=False)
@@ -96,6 +99,46 @@ def test_functions_follow_the_parts_they_need() -> None:
     out_of_reach = functions_of("atm", parts, known=True, reachable=False)
     assert {state for _, state in out_of_reach} == {FunctionState.LOST}
     assert {state for _, state in functions_of("atm", parts, known=False, reachable=True)} == {FunctionState.UNKNOWN}
+
+
+def well(*paths: str) -> list[SignalState]:
+    return [SignalState(path, "well", Condition.OK, stale=False) for path in paths]
+
+
+def test_a_terminal_offers_what_its_parts_are_there_for() -> None:
+    plain = [UP, *well("host/app/state", "idc/device", "idr/device", "pin/encryption_state")]
+    offered = functions_of("self_service_terminal", plain, known=True, reachable=True)
+    assert [(function.name, state) for function, state in offered] == [("card_service", FunctionState.AVAILABLE)]
+    full = [*plain, *well("idc/stock1/replenishment", "prs/paper", "prs/toner", "prp/device", "prp/ink")]
+    offered = functions_of("self_service_terminal", full, known=True, reachable=True)
+    assert {function.name for function, _ in offered} == {"card_service", "card_issue", "statement_print", "passbook"}
+
+
+def test_a_terminal_whose_application_is_down_does_card_service_alone() -> None:
+    app = SignalState("host/app/state", "missing", Condition.FAILED, stale=False)
+    parts = [UP, app, *well("idc/device", "idc/stock1/replenishment", "idr/device", "prs/paper", "prp/media")]
+    found = functions_of("self_service_terminal", parts, known=True, reachable=True)
+    assert {function.name: state for function, state in found} == {
+        "card_service": FunctionState.AVAILABLE,
+        "card_issue": FunctionState.LOST,
+        "statement_print": FunctionState.LOST,
+        "passbook": FunctionState.LOST,
+    }
+
+
+def test_a_camera_that_records_in_part_gives_reduced_evidence() -> None:
+    parts = [UP, *well("video/signal_loss"), SignalState("recording/state", "Idle", Condition.DEGRADED, stale=False)]
+    ((function, state),) = functions_of("camera", parts, known=True, reachable=True)
+    assert (function.name, function.zh, state) == ("image_evidence", "图像取证", FunctionState.REDUCED)
+
+
+def test_every_part_a_function_speaks_of_is_in_the_device_catalogue() -> None:
+    for function in _ROWS:
+        for kind in function.kinds:
+            states = [signal.path for signal in KINDS[kind].signals if signal.sort is Sort.STATE]
+            for path in (*function.needs, *function.wishes, *function.shown_by):
+                pattern = re.compile(re.sub(r"\\\*", "[^/]+", re.escape(path)))
+                assert any(pattern.fullmatch(known) for known in states), (function.name, kind, path)
 
 
 def test_a_failed_wish_only_reduces_a_function() -> None:
