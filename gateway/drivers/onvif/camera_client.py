@@ -6,6 +6,7 @@ read answers of any size. Imported only where a camera is read: it costs 15 MB, 
 all cameras of the process share.
 """
 
+import asyncio
 import logging
 import ssl
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from zeep import Settings as ZeepSettings
@@ -47,6 +49,8 @@ SEARCH: Final = "http://www.onvif.org/ver10/search/wsdl"
 _REFUSALS: Final = ("notauthorized", "failedauthentication", "invalidsecurity", "unauthorized")
 
 _READING: Final = ZeepSettings(strict=False, xml_huge_tree=False, forbid_dtd=True)
+
+_LOADING: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
 
 _Answer = TypeVar("_Answer")
 
@@ -95,7 +99,10 @@ class _GuardedCamera(ONVIFCamera):  # type: ignore[misc]
     async def create_onvif_service(
         self, name: str, port_type: str | None = None, read_timeout: int | None = None, write_timeout: int | None = None
     ) -> Any:
-        service = await super().create_onvif_service(name, port_type, read_timeout, write_timeout)
+        # The library reads a description once for all cameras, but several times where several ask before it is read: eight
+        # cameras that connect at once would cost 130 MB.
+        async with _LOADING.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            service = await super().create_onvif_service(name, port_type, read_timeout, write_timeout)
         for client in (service.zeep_client, service.zeep_client_authless):
             client.transport = self._pulls if name == "pullpoint" else self._calls
             client.settings = _READING
