@@ -23,7 +23,7 @@ from collector.app import STORE_FILE, Collector
 from collector.settings import CollectorSettings
 from contracts.gateway_messages import DeviceEntry, Inventory
 from contracts.pack import Header, PackId, encode_pack, encode_readings
-from contracts.readings import Reading
+from contracts.reading import Reading
 from contracts.topics import Channel, topic
 from rules.app import Rules
 from rules.settings import RulesSettings

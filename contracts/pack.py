@@ -12,7 +12,7 @@ from typing import Final
 from contracts import senml
 from contracts.errors import ContractViolation, RefusalCode
 from contracts.identity import GATEWAY_DEVICE, is_boot_id
-from contracts.readings import Reading
+from contracts.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A reading at the gateway, and a batch of readings as columns at the collector."""
+"""A batch of readings as columns, as the collector makes it and the rules take it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,27 +12,6 @@ from contracts.signals import Signal
 Int32s: TypeAlias = npt.NDArray[np.int32]
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Float64s: TypeAlias = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One observation at the gateway.
-
-    Attributes:
-        device_id: full id, ``BR0421/atm-01``.
-        path: concrete signal path, ``cdm/unit1/count``.
-        value: a number for gauges and counters, a word for states, a text for events.
-        observed_at_ms: when device or gateway saw it, milliseconds since 1970 UTC by the gateway's clock.
-        unit: SenML unit.
-        update_s: longest time in seconds until the next reading of this series.
-    """
-
-    device_id: str
-    path: str
-    value: float | str
-    observed_at_ms: int
-    unit: str | None = None
-    update_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +35,19 @@ class SeriesInfo:
 
 @dataclass(frozen=True, slots=True)
 class EventReading:
-    """A reading of an event signal: a text at a moment."""
+    """A reading of an event signal: a text at a moment.
+
+    Attributes:
+        series: series number.
+        observed_at_ms: milliseconds since 1970 UTC.
+        text: what happened.
+        live: whether it came on the live stream; back-filled ones never page.
+    """
 
     series: int
     observed_at_ms: int
     text: str
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True)

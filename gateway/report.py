@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from contracts.errors import RefusalCode
-from contracts.readings import Reading
+from contracts.reading import Reading
 from contracts.signals import CONDITION_ORDER, Condition, Signal, Sort
 
 CLOCK_STEP_MS: Final = 300_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from contracts.readings import Reading
+from contracts.reading import Reading
 from gateway.driver import Identity
 from gateway.outbox import memory
 from gateway.outbox.figures import OutboxStatistics, read_statistics

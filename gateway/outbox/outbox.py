@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from contracts.errors import DependencyUnavailable
-from contracts.readings import Reading
+from contracts.reading import Reading
 from gateway.driver import Identity
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.figures import OutboxStatistics

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from contracts.pack import MESSAGE_BYTES, encode_readings
-from contracts.readings import Reading
+from contracts.reading import Reading
 
 PACK_BYTES_LIMIT: Final = MESSAGE_BYTES - 8 * 1024
 """Largest body of a pack, which leaves room for the header and the commas between fragments."""

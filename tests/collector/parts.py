@@ -15,7 +15,8 @@ from collector.listener import History
 from collector.reception import Reception
 from collector.settings import CollectorSettings
 from contracts.pack import Header, PackId, encode_pack, encode_readings
-from contracts.readings import Reading, ReadingBatch, SeriesInfo
+from contracts.reading import Reading
+from contracts.readings import ReadingBatch, SeriesInfo
 from contracts.topics import Channel, topic
 from runtime.clock import Clock
 from runtime.database import Database
@@ -72,7 +73,7 @@ class Witness:
 
     positions: list[int] = field(default_factory=list)
     readings: list[tuple[str, str, int, float, bool]] = field(default_factory=list)
-    events: list[tuple[str, str]] = field(default_factory=list)
+    events: list[tuple[str, str, bool]] = field(default_factory=list)
     devices: list[str] = field(default_factory=list)
     restored_from: int | None = None
 
@@ -88,7 +89,7 @@ class Witness:
         for number, observed_at_ms, value, live in zip(*(column.tolist() for column in columns), strict=True):
             info = series[number]
             self.readings.append((info.device_id, info.path, observed_at_ms, value, live))
-        self.events += [(series[event.series].path, event.text) for event in batch.events]
+        self.events += [(series[event.series].path, event.text, event.live) for event in batch.events]
 
 
 def make_collector(

@@ -17,7 +17,7 @@ from console.settings import ConsoleSettings
 from contracts.gateway_messages import DeviceEntry, GatewayStatus, Inventory
 from contracts.identity import device_id
 from contracts.pack import Header, PackId, encode_pack, encode_readings
-from contracts.readings import Reading
+from contracts.reading import Reading
 from contracts.topics import Channel, topic
 from maintenance.app import Maintenance, MaintenanceSettings
 from rules.app import Rules

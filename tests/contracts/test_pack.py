@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from contracts import senml
 from contracts.errors import ContractViolation, RefusalCode
 from contracts.pack import Header, PackId, encode_pack, encode_readings, split_pack
-from contracts.readings import Reading
+from contracts.reading import Reading
 
 NOW_MS = 1_795_338_918_250
 HEADER = Header(PackId("BR0421", "0a1b", 17), NOW_MS)

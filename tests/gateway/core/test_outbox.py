@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import ConfigurationError, DependencyUnavailable
 from contracts.pack import Header, PackId
-from contracts.readings import Reading
+from contracts.reading import Reading
 from gateway.driver import Identity
 from gateway.outbox import Outbox, OutboxFile, StoredPack, statistics
 from gateway.outbox.file import REFUSED_LIMIT, RefusedInput

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts.gateway_messages import DeviceEntry, Inventory, ResendRequest, parse_inventory, parse_status
-from contracts.readings import Reading
+from contracts.reading import Reading
 from contracts.topics import Channel, topic
 from gateway.metrics import GatewayMetrics
 from gateway.outbox import Outbox

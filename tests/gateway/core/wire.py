@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from contracts import senml, topics
 from contracts.pack import Header, encode_pack, split_pack
-from contracts.readings import Reading
+from contracts.reading import Reading
 from contracts.senml import Resolved
 from contracts.topics import Channel
 from gateway.metrics import GatewayMetrics
