@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"\*\*([^*\n]+\.\w+)\*\*")
 _LEAVE_RUNNING = "<!-- leave running -->"
 
@@ -41,7 +41,7 @@ def steps(page: str) -> Iterator[Step]:
     and one of ``sh`` is to be run. Blocks of ``text`` show something.
     """
     end, path = 0, None
-    for block in _BLOCK.finditer(page):
+    for block in BLOCK.finditer(page):
         between, language, body = page[end : block.start()], block[1], block[2]
         end = block.end()
         named = _NAMED.findall(between)
