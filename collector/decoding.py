@@ -1,7 +1,7 @@
 """From the bytes of a pack to columns, and to what had to be refused of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Final
 
@@ -83,7 +83,7 @@ class Columns:
         self.observed_at_ms += other.observed_at_ms
         self.value += other.value
         self.live += [live] * len(other.series)
-        self.events += other.events
+        self.events += other.events if live else [replace(event, live=False) for event in other.events]
 
     def __len__(self) -> int:
         """Readings and events together."""

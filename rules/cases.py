@@ -1,7 +1,7 @@
 """Cases beside a rule: series in the compact notation, and what the real engine must say at certain times."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Self
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from contracts.devices import KINDS
 from contracts.faults import FaultState
 from contracts.gateway_messages import KindName
-from contracts.readings import ReadingBatch, SeriesInfo
+from contracts.readings import EventReading, ReadingBatch, SeriesInfo
 from contracts.signals import Signal, Sort
 from rules.condition import Outcome
 from rules.engine import Engine
@@ -147,7 +147,7 @@ def run_case(rule: Rule, case: Case) -> Iterator[Failure]:
             at_s, info, sample = feed.pop(0)
             at_ms = begin_ms + round(at_s * 1000)
             _apply(states, engine.tick(at_ms - 1))
-            _apply(states, engine.take(ReadingBatch.of([(info.series, at_ms, _number(info.signal, sample))]), series))
+            _apply(states, engine.take(_batch(info, at_ms, sample), series))
         _apply(states, engine.tick(begin_ms + round(expectation.at_s * 1000)))
         yield from _compare(rule, case, engine, states, expectation)
 
@@ -193,6 +193,12 @@ def _signal(kind: str, path: str) -> Signal:
     if signal is None:
         raise ValueError(f"{path}: device kind {kind} has no such signal")
     return signal
+
+
+def _batch(info: SeriesInfo, at_ms: int, sample: Sample) -> ReadingBatch:
+    if info.signal.sort is Sort.EVENT:
+        return replace(ReadingBatch.of([]), events=(EventReading(info.series, at_ms, str(sample)),))
+    return ReadingBatch.of([(info.series, at_ms, _number(info.signal, sample))])
 
 
 def _number(signal: Signal, sample: Sample) -> float:

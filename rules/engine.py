@@ -13,12 +13,13 @@ from typing import Final
 import numpy as np
 
 from contracts.devices import KINDS
-from contracts.readings import ReadingBatch, SeriesInfo
+from contracts.readings import EventReading, ReadingBatch, SeriesInfo
 from rules.columns import Columns, Sifted
 from rules.condition import ConditionState, Outcome, Phase
 from rules.index import RuleIndex, Use
 from rules.instance import UNSEEN, BoundClause, Change, Instance, Key
 from rules.kinds.absence import AbsenceCheck, AbsenceClause
+from rules.kinds.every import EveryClause
 from rules.opening_hours import OpeningHours
 from rules.pattern import PathPattern
 from rules.ports import Device
@@ -85,15 +86,19 @@ class Engine:
         """Evaluate a batch.
 
         Args:
-            batch: readings in arrival order.
+            batch: readings in arrival order; its events come after them.
             series: all series known so far; the index is the series number.
 
         Returns:
             Faults to raise and to clear, in order of arrival of what decided them.
         """
         self.register(series)
-        if len(batch) == 0:
-            return []
+        changes = self._take_readings(batch) if len(batch) else []
+        if batch.events:
+            changes += self._take_events(batch.events)
+        return changes
+
+    def _take_readings(self, batch: ReadingBatch) -> list[Change]:
         sifted = self._columns.sift(batch)
         changes: list[Change] = []
         moved: dict[Instance, None] = {}
@@ -118,6 +123,22 @@ class Engine:
         self.dirty.update(moved)
         for instance in moved:
             self._awaken(instance)
+        return changes
+
+    def _take_events(self, events: Sequence[EventReading]) -> list[Change]:
+        changes: list[Change] = []
+        seen_ms = self._columns.seen_ms
+        for event in events:
+            watchers = self._watchers.get(event.series)
+            if watchers is None or not event.live or event.observed_at_ms <= seen_ms[event.series]:
+                continue
+            seen_ms[event.series] = event.observed_at_ms
+            for instance, clauses in watchers:
+                changed, more = instance.read(clauses, event.observed_at_ms, self)
+                changes += more
+                if changed:
+                    self.dirty.add(instance)
+                    self._awaken(instance)
         return changes
 
     def tick(self, now_ms: int) -> list[Change]:
@@ -243,10 +264,15 @@ class Engine:
             bound = instance.clauses.get(use.clause)
             if bound is None:
                 bound = BoundClause(clause.check(info.signal), [UNSEEN] * len(clause.paths))
+                if isinstance(clause, EveryClause):
+                    bound.series.clear()
                 instance.clauses[use.clause] = bound
             elif use.path == 0:
                 bound.check = clause.check(info.signal)
-            bound.series[use.path] = info.series
+            if isinstance(clause, EveryClause):
+                bound.series.append(info.series)
+            else:
+                bound.series[use.path] = info.series
             watchers.setdefault(instance, []).append(use.clause)
             if isinstance(bound.check, AbsenceCheck):
                 silence = self._columns.silence_ms

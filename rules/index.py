@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rules.kinds.every import EveryClause
 from rules.pattern import PathPattern
 from rules.rule import Rule
 
@@ -47,6 +48,8 @@ class RuleIndex:
         found = []
         for rule, clause, position, pattern in self._patterns:
             part = rule.part_of(pattern, path) if kind in rule.kinds else None
+            if part is not None and isinstance(rule.when[clause], EveryClause):
+                part = ""  # all parts together make one fault
             if part is not None:
                 found.append(Use(rule, clause, position, part))
         return found

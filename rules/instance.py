@@ -67,7 +67,7 @@ class Change:
 
 @dataclass(slots=True)
 class BoundClause:
-    """A clause of the rule bound to the series of one part; the order is that of the clause's paths."""
+    """A clause of the rule bound to the series of one part, in the order of the clause's paths, or of all parts."""
 
     check: Check
     series: list[int]

@@ -99,4 +99,6 @@ def _with(clause: Clause, key: str, value: float) -> Clause:
         return clause.model_copy(update={"for_s": value})
     if isinstance(clause, IncreaseClause):
         return clause.model_copy(update={key: value})
-    return clause.model_copy(update={"above" if clause.above is not None else "below": value})
+    if isinstance(clause, ThresholdClause):
+        return clause.model_copy(update={"above" if clause.above is not None else "below": value})
+    return clause

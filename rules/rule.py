@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from contracts.devices import KINDS
 from contracts.faults import Severity, WorkOrderAdvice
 from contracts.gateway_messages import KindName
-from contracts.signals import Presence, Sort
+from contracts.signals import Presence, Signal, Sort
 from rules.condition import Delays
 from rules.families import FAMILIES_ZH
 from rules.kinds import Clause
 from rules.kinds.absence import AbsenceClause
+from rules.kinds.event import EventClause
+from rules.kinds.every import EveryClause
 from rules.kinds.increase import IncreaseClause
 from rules.kinds.state import StateClause
 from rules.pattern import PathPattern
@@ -143,26 +145,42 @@ def problems(rule: Rule) -> Iterator[Problem]:
                 yield Problem(
                     ("when", index), pattern.text, f"a signal whose sort is {' or '.join(sorts)}, not {found[0].sort}"
                 )
-            elif isinstance(clause, StateClause):
-                known = {state.word for row in found for state in row.states} - {"unknown"}
-                for word in clause.words:
-                    if word not in known:
-                        yield Problem(("when", index, "in"), word, f"of {pattern.text}: {', '.join(sorted(known))}")
-            elif isinstance(clause, AbsenceClause) and (
-                pattern.is_repeated or any(row.presence is not Presence.ALWAYS for row in found)
-            ):
-                yield Problem(
-                    ("when", index, "absent"),
-                    pattern.text,
-                    "one signal without * that every device of the kind reports",
-                )
+            else:
+                yield from _problems_of_kind(rule, index, clause, pattern, found)
+
+
+def _problems_of_kind(
+    rule: Rule, index: int, clause: Clause, pattern: PathPattern, rows: Sequence[Signal]
+) -> Iterator[Problem]:
+    """What one kind of clause asks of its rule, its path or its words."""
+    if isinstance(clause, EveryClause) and (not pattern.is_repeated or rule.component == MATCHED):
+        yield Problem(
+            ("when", index, "every"),
+            pattern.text,
+            "a path that names parts by *, in a rule that names the component of its one fault",
+        )
+    if isinstance(clause, StateClause | EveryClause):
+        known = {state.word for row in rows for state in row.states} - {"unknown"}
+        for word in clause.words:
+            if word not in known:
+                yield Problem(("when", index, "in"), word, f"of {pattern.text}: {', '.join(sorted(known))}")
+    if isinstance(clause, AbsenceClause) and (
+        pattern.is_repeated or any(row.presence is not Presence.ALWAYS for row in rows)
+    ):
+        yield Problem(
+            ("when", index, "absent"),
+            pattern.text,
+            "one signal without * that every device of the kind reports",
+        )
 
 
 def _sorts(clause: Clause) -> Sequence[Sort]:
-    if isinstance(clause, StateClause):
+    if isinstance(clause, StateClause | EveryClause):
         return (Sort.STATE,)
     if isinstance(clause, AbsenceClause):
         return (Sort.STATE, Sort.GAUGE, Sort.COUNTER)
     if isinstance(clause, IncreaseClause):
         return (Sort.COUNTER,)
+    if isinstance(clause, EventClause):
+        return (Sort.EVENT,)
     return (Sort.GAUGE, Sort.COUNTER)

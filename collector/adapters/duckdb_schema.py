@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS reading (
 CREATE TABLE IF NOT EXISTS event (
     series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, position BIGINT NOT NULL
 );
+ALTER TABLE event ADD COLUMN IF NOT EXISTS live BOOLEAN DEFAULT true;
 """
 """No index: DuckDB's zone maps serve time and position, and an index would cost the writer more than the reading.
 
@@ -71,7 +72,7 @@ ORDER BY observed_at DESC LIMIT ?
 """
 
 EVENTS: Final = """
-SELECT series, observed_at, text FROM event
+SELECT series, observed_at, text, live FROM event
 WHERE series IN (SELECT unnest(?)) AND observed_at >= ? AND observed_at < ? ORDER BY observed_at DESC, rowid DESC LIMIT ?
 """
 
@@ -84,7 +85,7 @@ SELECT series, observed_at, value, position, live FROM reading WHERE position BE
 """
 
 SCAN_EVENTS: Final = """
-SELECT series, observed_at, text, position FROM event WHERE position BETWEEN ? AND ? ORDER BY position, rowid
+SELECT series, observed_at, text, live, position FROM event WHERE position BETWEEN ? AND ? ORDER BY position, rowid
 """
 
 

@@ -166,8 +166,9 @@ class DuckDbStore:
                 "series": np.array([event.series for event in batch.events], np.int32),
                 "observed_at": np.array([event.observed_at_ms for event in batch.events], np.int64),
                 "text": _texts(event.text for event in batch.events),
+                "live": np.array([event.live for event in batch.events], np.bool_),
             }
-            query = "INSERT INTO event SELECT series, observed_at, text, $1 FROM columns"
+            query = "INSERT INTO event SELECT series, observed_at, text, $1, live FROM columns"
             _insert_columns(connection, query, columns, position)
         runs = _runs(packs)
         if runs:
@@ -205,8 +206,8 @@ class DuckDbStore:
             last = _last_within(commits, SCAN_READINGS_AT_ONCE)
             columns = await self._read_columns(sql.SCAN_READINGS, [position + 1, last])
             events: dict[int, list[EventReading]] = {}
-            for series, observed_at, text, at in await self._read(sql.SCAN_EVENTS, [position + 1, last]):
-                events.setdefault(at, []).append(EventReading(series, observed_at, text))
+            for series, observed_at, text, live, at in await self._read(sql.SCAN_EVENTS, [position + 1, last]):
+                events.setdefault(at, []).append(EventReading(series, observed_at, text, live))
             for at, _readings in commits:
                 if at > last:
                     break

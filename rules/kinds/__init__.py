@@ -9,11 +9,13 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Discriminator, Tag
 
 from rules.kinds.absence import AbsenceClause
+from rules.kinds.event import EventClause
+from rules.kinds.every import EveryClause
 from rules.kinds.increase import IncreaseClause
 from rules.kinds.state import StateClause
 from rules.kinds.threshold import ThresholdClause
 
-KEYS = ("state", "threshold", "absent", "increase")
+KEYS = ("state", "threshold", "absent", "increase", "event", "every")
 """The key that names a clause's kind."""
 
 
@@ -28,10 +30,12 @@ Clause: TypeAlias = Annotated[
     Annotated[StateClause, Tag("state")]
     | Annotated[ThresholdClause, Tag("threshold")]
     | Annotated[AbsenceClause, Tag("absent")]
-    | Annotated[IncreaseClause, Tag("increase")],
+    | Annotated[IncreaseClause, Tag("increase")]
+    | Annotated[EventClause, Tag("event")]
+    | Annotated[EveryClause, Tag("every")],
     Discriminator(
         _kind,
         custom_error_type="clause_kind",
-        custom_error_message="expected exactly one of the keys state, threshold, absent, increase",
+        custom_error_message="expected exactly one of the keys state, threshold, absent, increase, event, every",
     ),
 ]

@@ -15,7 +15,7 @@ from collector.app import STORE_FILE
 from collector.store import SeriesRow
 from contracts.errors import DependencyUnavailable
 from contracts.pack import PackId
-from contracts.readings import ReadingBatch
+from contracts.readings import EventReading, ReadingBatch
 from runtime.clock import SystemClock
 from runtime.database import Database
 from tests.collector.parts import make_collector
@@ -39,6 +39,24 @@ async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     store = DuckDbStore(tmp_path / "file" / "readings.duckdb", SystemClock())
     with pytest.raises(DependencyUnavailable, match="make its directory writable"):
         await store.open()
+    await store.close()
+
+
+async def test_a_file_whose_events_do_not_say_how_they_came_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "readings.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        columns = (
+            "series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, position BIGINT NOT NULL"
+        )
+        connection.execute(f"CREATE TABLE event ({columns})")
+        connection.execute("INSERT INTO event VALUES (0, 1000, 'old', 1)")
+    store = DuckDbStore(path, SystemClock())
+    await store.open()
+    events = (EventReading(0, 2000, "new", live=False),)
+    batch = ReadingBatch.of([])
+    await store.append(ReadingBatch(batch.series, batch.observed_at_ms, batch.value, batch.live, events), [], SERIES)
+    found = await store.events([0], 0, 9000, 10)
+    assert found == [EventReading(0, 1000, "old"), EventReading(0, 2000, "new", live=False)]
     await store.close()
 
 

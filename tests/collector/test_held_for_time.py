@@ -62,7 +62,7 @@ async def test_readings_and_events_ahead_of_their_time_are_kept_and_released_onc
             await reception.release_due()
             await reception.take([ahead(1)])
         assert witness.readings == [(ATM, "cdm/unit1/count", NOW_MS + HOUR_MS, 1.0, True)]
-        assert witness.events == [("cdm/error", "jam 1")]
+        assert witness.events == [("cdm/error", "jam 1", True)]
         assert await again.quarantine.entries() == []
         assert (await again.audit()).doubled == 0
         assert [(count.code, count.refused) for count in await again.quarantine.counts()] == [("time_out_of_range", 2)]
@@ -226,4 +226,4 @@ async def test_the_running_intake_releases_what_is_due(broker: BrokerSettings, o
         await until(lambda: [found.committed_packs for found in collector.intake_status()] == [1])
         assert witness.events == []
         clock.advance(HOUR_MS + 1)
-        await until(lambda: witness.events == [("cdm/error", "jam 1")])
+        await until(lambda: witness.events == [("cdm/error", "jam 1", True)])

@@ -261,7 +261,7 @@ async def test_states_events_and_numbers_are_stored_as_the_catalogue_says(
             (ATM, "cdm/device", NOW_MS, 4.0, False),
             (ATM, "cdm/unit1/count", NOW_MS, 155.0, False),
         ]
-        assert witness.events == [("cdm/error", "卡钞 jam")]
+        assert witness.events == [("cdm/error", "卡钞 jam", False)]
         device, count = collector.readings.latest(ATM)
         assert (device.path, device.word, device.condition, device.stale) == (
             "cdm/device", "hardwareError", Condition.FAILED, False,
@@ -295,7 +295,7 @@ async def test_readings_that_came_before_their_inventory_are_released_once(
             (ATM, "cdm/device", NOW_MS, 0.0, False),
             (ATM, "cdm/unit1/count", NOW_MS, 155.5, False),
         ]
-        assert witness.events == [("cdm/error", "jam")]
+        assert witness.events == [("cdm/error", "jam", False)]
         (left,) = await collector.quarantine.entries()
         assert left.detail.startswith(f"{BRANCH}/ftf-01")
         await reception.take([message(Channel.BACKFILL, pack(1, early)), ATM_INVENTORY])

@@ -88,7 +88,7 @@ async def test_an_empty_store_is_at_position_zero_and_holds_nothing(store: TimeS
 
 async def test_what_was_appended_is_there_after_opening_again(opener: Opener) -> None:
     store = await opener()
-    events = (EventReading(3, NOW_MS, "卡钞"),)
+    events = (EventReading(3, NOW_MS, "卡钞"), EventReading(3, NOW_MS - 1, "earlier", live=False))
     batch = ReadingBatch.of([(0, NOW_MS, 155.0), (1, NOW_MS, 2.0)])
     batch = ReadingBatch(batch.series, batch.observed_at_ms, batch.value, np.array([True, False]), events)
     assert await store.append(batch, [pack(1), pack(2), pack(4)], SERIES) == 1

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from contracts.devices import KINDS
 from rules.condition import IDLE, ConditionState, Delays, Outcome, Phase, deadline_ms, elapse, judge
+from rules.kinds.every import EveryClause
 from rules.kinds.state import StateClause
 from rules.kinds.threshold import PercentBand, SignalLimit, ThresholdClause
 from rules.pattern import PathPattern
-from rules.verdict import NOTHING, Memory, Truth, Verdict, any_of
+from rules.verdict import MET, NOT_MET, NOTHING, Memory, Truth, Verdict, any_of
 
 DELAYS = Delays(30_000, 60_000)
 AT = 1_000_000
@@ -146,6 +147,18 @@ def test_a_limit_that_nobody_reported_gives_no_verdict() -> None:
     assert check.read(NOTHING, [1.0, 300.0, math.nan], AT).verdict is Verdict.TRUE
     assert check.read(Memory(Verdict.TRUE), [339.0, 300.0, 2000.0], AT).verdict is Verdict.TRUE
     assert check.read(Memory(Verdict.TRUE), [340.0, 300.0, 2000.0], AT).verdict is Verdict.FALSE
+
+
+def test_every_part_must_have_the_word_and_unknown_ones_withhold() -> None:
+    signal = KINDS["atm"].signal("cdm/unit1/replenishment")
+    assert signal is not None
+    check = EveryClause(every="cdm/unit*/replenishment", words=("empty",)).check(signal)
+    ok, empty, unknown = (float(signal.ordinal(word) or 0) for word in ("ok", "empty", "unknown"))
+    assert check.read(NOTHING, [empty, empty, math.nan], AT) == MET
+    assert check.read(NOTHING, [empty, ok], AT) == NOT_MET
+    assert check.read(MET, [empty, unknown], AT).verdict is Verdict.LOST
+    assert check.read(NOT_MET, [empty, unknown], AT) == NOTHING
+    assert check.read(MET, [ok, unknown], AT) == NOT_MET
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ SITE = Site(
             "link/state",
             "cdm/transport",
             "cdm/unit1/replenishment",
+            "cdm/unit2/replenishment",
             "cdm/unit1/count",
             "cdm/unit1/low_threshold",
             "cdm/unit1/initial",

@@ -49,7 +49,11 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("    severity: major\n", "", [":2:", "severity", "Field required"]),
         ("[atm]", "[toaster]", [":3:", "kinds.0", "'toaster'", "alarm_panel"]),
         ("in: [inoperative]", "below: 3", [":5:", "when.0", "below", "unknown key"]),
-        ("state: cdm/transport", "stat: cdm/transport", [":5:", "when.0", "state, threshold, absent, increase"]),
+        (
+            "state: cdm/transport",
+            "stat: cdm/transport",
+            [":5:", "when.0", "state, threshold, absent, increase, event, every"],
+        ),
         (
             "state: cdm/transport\n        in: [inoperative]",
             "threshold: cdm/transport\n        above: 1",
@@ -102,6 +106,18 @@ def test_only_counters_increase(tmp_path: Path) -> None:
     new = "increase: cdm/cash_value\n        at_least: 1\n        within_s: 60"
     text = complaint(tmp_path, "state: cdm/transport\n        in: [inoperative]", new)
     assert "a signal whose sort is counter, not gauge" in text
+
+
+@pytest.mark.parametrize(
+    ("every", "component"), [("cdm/unit*/status", "matched"), ("cdm/transport", "cdm"), ("cdm/unit*/count", "cdm")]
+)
+def test_a_clause_about_every_part_names_parts_and_its_rule_one_component(
+    every: str, component: str, tmp_path: Path
+) -> None:
+    text = GOOD.replace("state: cdm/transport", f"every: {every}").replace("component: cdm", f"component: {component}")
+    (tmp_path / "atm.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"names parts by \*|whose sort is state"):
+        load_rules(tmp_path)
 
 
 def test_the_default_catalogue_lies_beside_the_code() -> None:
