@@ -11,9 +11,10 @@ build: $(VENV)/.run
 demo: $(VENV)/.run
 	$(BIN)/branchwatch demo $(ARGS)
 
+# Tests wait more than they compute, so four processes share the machine's cores.
 test: $(VENV)/.test
 	sh tests/debian_packages.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -24,6 +25,7 @@ check: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m bench.rules --json
 	$(BIN)/python -m bench.ingest --seconds 10 --json
+	$(BIN)/python -m bench.gateway --json
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Branchwatch needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'

@@ -45,3 +45,12 @@ def test_the_intake_is_measured_and_nothing_is_lost_on_the_way() -> None:
 def test_the_intake_can_be_measured_with_the_rules_behind_it() -> None:
     found = run("ingest", "--seconds", "0", "--branches", "3", "--rules")
     assert (found["rules"], found["lost"], found["doubled"]) == (True, 0, 0)
+
+
+def test_a_gateway_of_twenty_devices_is_measured_as_the_kernel_sees_it() -> None:
+    found = run("gateway", "--settle", "8", "--seconds", "2")
+    assert found["devices"] == 20
+    assert found["drivers"] == {"xfs": 6, "snmp": 2, "onvif": 8, "dc09": 2, "axis": 2, "milesight": 2}
+    assert 20 < found["rss_mb"] <= found["peak_rss_mb"]
+    assert found["core_percent"] >= 0
+    assert found["seconds"] >= 2
