@@ -159,6 +159,8 @@ class Reception:
     # -- one message -------------------------------------------------------------------------------------------------
 
     async def _take_small(self, topic: topics.Topic, message: Message, batch: _Batch) -> None:
+        if not self._owns(topic.branch_id):
+            return  # every slot hears of every branch; see :func:`collector.lanes.live_filters`
         if topic.channel is Channel.STATUS:
             await self._take_status(topic.branch_id, message, batch)
         elif topic.channel is Channel.INVENTORY:

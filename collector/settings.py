@@ -19,10 +19,12 @@ class CollectorSettings(Section):
 
     slots: int = Field(default=1, ge=1, le=SHARDS, description="into how many slots the 64 shards are divided")
     slot: int = Field(default=0, ge=0, lt=SHARDS, description="the slot of this collector, from 0")
-    batch_messages: int = Field(default=500, ge=1, le=10_000, description="messages in a batch at most")
+    batch_messages: int = Field(default=500, ge=1, le=10_000, description="live messages in a batch at most")
     batch_bytes: int = Field(default=8 * 2**20, ge=1, description="bytes from which a batch takes no more messages")
     batch_age_ms: int = Field(default=20, ge=0, le=10_000, description="how long a batch waits for more messages")
-    inbox_messages: int = Field(default=5_000, ge=1, description="messages received ahead of the batch at most")
+    inbox_messages: int = Field(
+        default=5_000, ge=1, description="messages received ahead of the batch at most, live and back-filled each"
+    )
     pack_bytes: int = Field(default=MESSAGE_BYTES, ge=1024, description="larger messages are refused unread")
     future_s: float = Field(default=300, ge=0, description="how far ahead of this clock an observation may be")
     review_s: float = Field(default=1.0, gt=0, le=60, description="time between reviews of holes and heartbeats")

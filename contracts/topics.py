@@ -33,9 +33,9 @@ def topic(branch_id: str, channel: Channel) -> str:
     return f"{PREFIX}/{shard_of(branch_id)}/{branch_id}/{channel}"
 
 
-def every_channel(shard: str = "+") -> str:
-    """Build the filter that matches all channels of all branches, of one shard or of every shard."""
-    return f"{PREFIX}/{shard}/+/+"
+def every_branch(channel: Channel, shard: str = "+") -> str:
+    """Build the filter that matches a channel of all branches, of one shard or of every shard."""
+    return f"{PREFIX}/{shard}/+/{channel}"
 
 
 def parse(name: str) -> Topic:

@@ -18,8 +18,8 @@ from runtime.supervisor import Backoff
 
 _log = get_logger(__name__)
 
-MOST_SUBSCRIPTIONS = 32
-"""Topic filters of one session at most: half the shards, where a deployment has two slots."""
+MOST_SUBSCRIPTIONS = 34
+"""Topic filters of one session at most: half the shards, where a deployment has two slots, and two for all of them."""
 
 MAX_ACK_PENDING = 65_535 // MOST_SUBSCRIPTIONS
 """Messages in flight, several batches of them: a batch is acknowledged only after its commit.

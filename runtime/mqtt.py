@@ -191,15 +191,19 @@ class MqttClient:
 
     async def receive(self, most: int) -> list[Message]:
         """Wait for messages and take up to ``most`` of what has arrived, in order."""
+        await self.wait_arrived()
+        return [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
+
+    async def wait_arrived(self) -> None:
+        """Wait until there are messages to take."""
         while not self._inbox:
             if self._overflowed:
-                self._overflowed = False
                 _log.warning("inbox drained after overflow; reconnecting for what was left at the broker")
                 await self._drop_connection()
+                self._overflowed = False
             self._arrived.clear()
             if not self._inbox:
                 await self._arrived.wait()
-        return [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
 
     async def _drop_connection(self) -> None:
         """Let the broker end the connection once it has read our acknowledgements; paho's thread makes a new one."""

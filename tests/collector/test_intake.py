@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from collector.app import Collector
-from collector.intake import subscriptions
+from collector.lanes import BACKFILL_AT_ONCE, backfill_filters, live_filters
 from collector.settings import CollectorSettings
 from contracts.errors import DependencyUnavailable
 from contracts.identity import SHARDS, shard_of
 from contracts.topics import Channel, topic
-from runtime.broker import MAX_ACK_PENDING
+from runtime.broker import MAX_ACK_PENDING, MOST_SUBSCRIPTIONS
 from runtime.clock import SystemClock
 from runtime.database import Database
-from runtime.mqtt import MqttClient
+from runtime.mqtt import Message, MqttClient
 from runtime.settings import BrokerSettings
 from runtime.supervisor import Supervisor
 from tests.collector.parts import (
@@ -233,13 +233,63 @@ async def test_batches_are_bounded(broker: BrokerSettings, ops: Database, tmp_pa
 
 
 @pytest.mark.parametrize("slots", [1, 2, 7, 64])
-def test_the_slots_of_a_deployment_share_all_shards_and_none_twice(slots: int) -> None:
-    filters = [name for slot in range(slots) for name in subscriptions(CollectorSettings(slots=slots, slot=slot))]
-    assert len(filters) == len(set(filters))
-    if slots > 1:
-        shards = [name.split("/")[2] for name in filters]
-        assert sorted(shards) == [f"{shard:02d}" for shard in range(SHARDS)]
-        assert shard_of(BRANCH) in shards
+@pytest.mark.parametrize(
+    ("filters_of", "channel"), [(live_filters, Channel.TELEMETRY), (backfill_filters, Channel.BACKFILL)]
+)
+def test_the_slots_of_a_deployment_share_all_shards_and_none_twice(
+    slots: int, filters_of: Callable[[CollectorSettings], list[str]], channel: Channel
+) -> None:
+    filters = [filters_of(CollectorSettings(slots=slots, slot=slot)) for slot in range(slots)]
+    assert max(len(of_slot) for of_slot in filters) <= MOST_SUBSCRIPTIONS
+    shards = [name.split("/")[2] for of_slot in filters for name in of_slot if name.endswith(f"/{channel}")]
+    assert sorted(shards) == (["+"] if slots == 1 else [f"{shard:02d}" for shard in range(SHARDS)])
+
+
+async def test_a_backlog_at_the_broker_lets_live_packs_pass(
+    broker: BrokerSettings, ops: Database, tmp_path: Path
+) -> None:
+    """However much waits to be filled in, a live pack is in the next batch."""
+    behind, live = 12 * BACKFILL_AT_ONCE, 5
+    collector = make_collector(tmp_path, ops, SystemClock(), broker=broker)
+    async with running(collector):
+        pass  # its sessions are there from now on
+    async with gateway(broker) as client:
+        await hello(client)
+        for seqs, channel in (
+            (range(1, behind + 1), Channel.BACKFILL),
+            (range(behind + 1, behind + live + 1), Channel.TELEMETRY),
+        ):
+            sent = [
+                client.publish(topic(BRANCH, channel), pack(seq, [reading("cdm/device", "online", now_ms() + seq)]))
+                for seq in seqs
+            ]
+            await asyncio.wait_for(asyncio.gather(*sent), 20)
+        again = make_collector(tmp_path, ops, SystemClock(), broker=broker)
+        batches: list[list[str]] = []
+        reception = again._intake._reception
+        take = reception.take
+
+        async def note(messages: list[Message]) -> None:
+            batches.append([message.topic.rpartition("/")[2] for message in messages])
+            await take(messages)
+
+        reception.take = note  # type: ignore[method-assign,assignment]
+        async with running(again):
+            await until(lambda: [found.committed_packs for found in again.intake_status()] == [behind + live])
+    assert max(batch.count(Channel.BACKFILL) for batch in batches) <= BACKFILL_AT_ONCE
+    place = max(number for number, batch in enumerate(batches) if Channel.TELEMETRY in batch)
+    assert place < len(batches) - 3, "live packs came last"
+
+
+async def test_a_slot_leaves_branches_of_others_alone(broker: BrokerSettings, ops: Database, tmp_path: Path) -> None:
+    elsewhere = (int(shard_of(BRANCH)) + 1) % 2
+    collector = make_collector(tmp_path, ops, SystemClock(), broker=broker, slots=2, slot=elsewhere)
+    mine = make_collector(tmp_path / "mine", ops, SystemClock(), broker=broker, slots=2, slot=1 - elsewhere)
+    async with running(collector), gateway(broker) as client:
+        await hello(client)
+        async with running(mine):
+            await until(lambda: [found.online for found in mine.intake_status()] == [True])
+        assert collector.intake_status() == []
 
 
 @pytest.mark.parametrize("slots", [1, 2, 64])

@@ -13,7 +13,7 @@ from contracts.gateway_messages import (
     parse_status,
 )
 from contracts.identity import branch_of, device_id, shard_of
-from contracts.topics import Channel, every_channel, parse, topic
+from contracts.topics import Channel, every_branch, parse, topic
 
 
 def test_a_topic_reads_back() -> None:
@@ -23,8 +23,8 @@ def test_a_topic_reads_back() -> None:
 
 
 def test_subscriptions_cover_one_shard_or_all() -> None:
-    assert every_channel() == "branchwatch/v1/+/+/+"
-    assert every_channel("07") == "branchwatch/v1/07/+/+"
+    assert every_branch(Channel.STATUS) == "branchwatch/v1/+/+/status"
+    assert every_branch(Channel.BACKFILL, "07") == "branchwatch/v1/07/+/backfill"
 
 
 def test_the_shard_is_fixed_for_all_time() -> None:
