@@ -226,6 +226,7 @@ def gateway_discover(
     from gateway.discovery.search import search
     from gateway.discovery.sighting import Manner, Report
     from gateway.discovery.target import targets
+    from gateway.drivers.onvif.scout import own_addresses
 
     if not addresses and not multicast:
         raise click.UsageError("give an ADDRESS, or --multicast to ask the local network for cameras")
@@ -233,13 +234,13 @@ def gateway_discover(
         raise click.BadParameter(f"{branch!r}: expected letters and digits like BR0421", param_hint="--branch")
     if output is not None and (output.exists() or not output.resolve().parent.is_dir()):
         raise click.BadParameter(f"{output}: expected a new file in a directory that exists", param_hint="--output")
-    configure_logs(LogSettings(level="error"))
     places = _checked(lambda: targets(addresses, more_ports=port, snmp_port=snmp_port, most=most))
     manner = _checked(lambda: Manner.asking(places, wait, snmp_community, username))
+    configure_logs(LogSettings(level="error"))
     reports: list[Report] = []
 
     async def work() -> None:
-        reports.extend(await search(places, manner, multicast_most=most if multicast else 0))
+        reports.extend(await search(places, manner, own_addresses() if multicast else (), most))
 
     _run(work())
     text = write(reports, branch)

@@ -4,12 +4,12 @@ Only questions are asked that anybody may ask: no password is ever sent, and not
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from contracts.errors import DeviceError
 from gateway.discovery.sighting import Look, Manner, Report
-from gateway.discovery.target import Target
+from gateway.discovery.target import ADDRESSES_MOST, TCP_PORTS, Target
 from gateway.drivers.axis import scout as axis
 from gateway.drivers.milesight import scout as milesight
 from gateway.drivers.onvif import scout as onvif
@@ -30,20 +30,22 @@ _Look = Callable[[Target, Sequence[int], Manner], Awaitable[Look]]
 LOOKS: Final[dict[str, _Look]] = {
     "XFS4IoT": xfs4iot.look,
     "ONVIF": onvif.look,
-    "SNMP": snmp.look,
     "Axis": axis.look,
     "Milesight": milesight.look,
 }
-"""How each protocol is looked for. Alarm panels call by themselves; there is nothing to be found of them."""
+"""How each protocol is looked for, and SNMP beside them. Alarm panels call by themselves; there is nothing to be found of them."""
 
 
-async def search(targets: Sequence[Target], manner: Manner, *, multicast_most: int = 0) -> list[Report]:
+async def search(
+    targets: Sequence[Target], manner: Manner, ask_from: Sequence[str] = (), most: int = ADDRESSES_MOST
+) -> list[Report]:
     """Look at every address.
 
     Args:
         targets: the addresses.
         manner: how to ask.
-        multicast_most: cameras taken at most of those that answer a question to the whole network; 0: do not ask it.
+        ask_from: addresses of ours from which all cameras of a network are asked to come forward.
+        most: cameras taken at most of those that do.
 
     Returns:
         A report for each address in the order given, then for each camera that answered from another one.
@@ -52,31 +54,39 @@ async def search(targets: Sequence[Target], manner: Manner, *, multicast_most: i
         DeviceUnreachable: the question to the whole network cannot be asked.
     """
     everybody = list(targets)
-    if multicast_most:
+    if ask_from:
         known = {target.host for target in targets}
-        heard = await onvif.ask_everybody(manner.wait_s, multicast_most)
-        everybody += [Target(host, cameras_only=True) for host in sorted(heard) if host not in known]
+        heard = await onvif.ask_everybody(ask_from, manner.wait_s, most)
+        everybody += [_camera(host, match.ports) for host, match in sorted(heard.items()) if host not in known]
     addresses = asyncio.Semaphore(ADDRESSES_AT_ONCE)
     connects = asyncio.Semaphore(CONNECTS_AT_ONCE)
+    async with snmp.looking(manner) as agent:
+        looks = {**LOOKS, "SNMP": agent}
 
-    async def one(target: Target) -> Report:
-        async with addresses:
-            return await _address(target, manner, connects)
+        async def one(target: Target) -> Report:
+            async with addresses:
+                return await _address(target, looks, manner, connects)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(target), name=f"look at {target.label}") for target in everybody]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(target), name=f"look at {target.label}") for target in everybody]
     return [task.result() for task in tasks]
 
 
-async def _address(target: Target, manner: Manner, connects: asyncio.Semaphore) -> Report:
+def _camera(host: str, ports: Iterable[tuple[int, bool]]) -> Target:
+    """A camera that answered: beside the usual ports, those it told."""
+    told = (port for port, _ in ports if 1 <= port <= 65535)
+    return Target(host, tuple(dict.fromkeys((*TCP_PORTS, *told))), cameras_only=True)
+
+
+async def _address(target: Target, looks: Mapping[str, _Look], manner: Manner, connects: asyncio.Semaphore) -> Report:
     async with asyncio.TaskGroup() as group:
         tries = [group.create_task(_is_open(target.host, port, manner.wait_s, connects)) for port in target.tcp_ports]
     open_ports = tuple(port for port, attempt in zip(target.tcp_ports, tries, strict=True) if attempt.result())
-    looks = {name: look for name, look in LOOKS.items() if name == "ONVIF" or not target.cameras_only}
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_bounded(name, look, target, open_ports, manner), name=f"{name} on {target.label}")
             for name, look in looks.items()
+            if name == "ONVIF" or not target.cameras_only
         ]
     return Report(target, tuple(task.result() for task in tasks), open_ports)
 

@@ -12,6 +12,7 @@ from xml.parsers import expat
 
 GROUP: Final = "239.255.255.250"
 MOST_BYTES: Final = 65_507
+PORTS_MOST: Final = 16
 _ELEMENTS_MOST: Final = 500
 _DEPTH_MOST: Final = 32
 _TEXT_MOST: Final = 8192
@@ -64,7 +65,7 @@ def read_match(datagram: bytes) -> Match | None:
     said = {key: " ".join("".join(parts).split()) for key, parts in reader.texts.items()}
     scopes = {name.lower(): unquote(value) for name, value in _SCOPE.findall(said.get("Scopes", ""))}
     ports = tuple(
-        dict.fromkeys(port for url in said.get("XAddrs", "").split()[:16] if (port := _port(url)) is not None)
+        dict.fromkeys(port for url in said.get("XAddrs", "").split()[:PORTS_MOST] if (port := _port(url)) is not None)
     )
     return Match(ports, scopes.get("name", ""), scopes.get("hardware", ""))
 

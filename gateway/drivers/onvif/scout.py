@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import fcntl
 import socket
+import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ from contracts.errors import DeviceUnreachable
 from gateway.discovery import web
 from gateway.discovery.sighting import Look, Manner, Sighting
 from gateway.discovery.target import TCP_PORTS, TLS_PORTS, WS_DISCOVERY_PORT, Target, bracketed, on_ports
-from gateway.drivers.onvif.probe import GROUP, Match, probe, read_match
+from gateway.drivers.onvif.probe import GROUP, PORTS_MOST, Match, probe, read_match
 from gateway.drivers.onvif.soap_answer import AnswerGate, UnfitAnswer
 
 PORTS: Final = (80, 8080, 8000, 8899, 2020, 443, 8443)
@@ -32,6 +34,10 @@ _HEADERS: Final = {
 _LOCKED: Final = frozenset({401, 403})
 _PROBES: Final = 2
 """Times a question is asked: datagrams get lost."""
+_DATAGRAM_WAIT_S: Final = 2.0
+_INTERFACES_MOST: Final = 16
+_SIOCGIFADDR: Final = 0x8915
+"""Source: netdevice(7)."""
 
 
 class _Answer(Enum):
@@ -51,22 +57,30 @@ class _Way:
 
 
 class _Ear(asyncio.DatagramProtocol):
-    """Keeps the first answer of each address, at most ``most``."""
+    """Keeps what each address answers; a router may speak for several cameras. At most ``most`` addresses."""
 
     def __init__(self, most: int, expected: str | None) -> None:
         self.matches: dict[str, Match] = {}
+        self.errors = 0
         self.heard = asyncio.Event()
         self._most = most
         self._expected = expected
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         host = str(addr[0])
-        if len(self.matches) >= self._most or host in self.matches or self._expected not in {None, host}:
+        known = self.matches.get(host)
+        if self._expected not in {None, host} or (known is None and len(self.matches) >= self._most):
             return
         match = read_match(data)
-        if match is not None:
-            self.matches[host] = match
-            self.heard.set()
+        if match is None:
+            return
+        if known is not None:
+            match = replace(known, ports=tuple(dict.fromkeys((*known.ports, *match.ports)))[:PORTS_MOST])
+        self.matches[host] = match
+        self.heard.set()
+
+    def error_received(self, exc: Exception) -> None:  # noqa: ARG002  (the signature is asyncio's)
+        self.errors += 1
 
 
 async def look(target: Target, open_ports: Sequence[int], manner: Manner) -> Look:
@@ -118,57 +132,82 @@ def _sighting(host: str, match: Match | None, ways: Sequence[_Way], manner: Mann
     return Sighting("onvif", CAMERA.name, "; ".join(part for part in parts if part), section, fill_in)
 
 
-async def ask_everybody(wait_s: float, most: int) -> dict[str, Match]:
-    """Ask all cameras of the network this computer is in.
+def own_addresses() -> list[str]:
+    """IPv4 addresses of this computer's network ports."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for _, name in socket.if_nameindex()[:_INTERFACES_MOST]:
+            with contextlib.suppress(OSError):  # no address
+                request = struct.pack("256s", name.encode()[:15])
+                found.append(socket.inet_ntoa(fcntl.ioctl(any_socket, _SIOCGIFADDR, request)[20:24]))
+    return found
+
+
+async def ask_everybody(ask_from: Sequence[str], wait_s: float, most: int) -> dict[str, Match]:
+    """Ask all cameras of the networks this computer is in.
 
     Args:
+        ask_from: its own addresses in those networks.
         wait_s: how long answers are awaited.
-        most: answers taken at most.
+        most: addresses taken at most.
 
     Returns:
         Answers by the address they came from.
 
     Raises:
-        DeviceUnreachable: this computer is in no network that takes the question.
+        DeviceUnreachable: none of the networks takes the question.
     """
     ear = _Ear(most, None)
-    with_group = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    with_group.setblocking(False)
-    with_group.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
-    await _ask(ear, with_group, (GROUP, WS_DISCOVERY_PORT), wait_s, to_the_end=True)
+    with contextlib.ExitStack() as opened:
+        made = [await _sender(opened, ear, socket.AF_INET, address) for address in ask_from]
+        senders = [sender for sender in made if sender is not None]
+        for _ in range(_PROBES):
+            for sender in senders:
+                sender.sendto(probe(), (GROUP, WS_DISCOVERY_PORT))
+            await asyncio.sleep(wait_s / _PROBES)
+    if ear.errors >= _PROBES * len(senders):
+        raise DeviceUnreachable("WS-Discovery: no network takes the question for cameras; give addresses instead")
     return ear.matches
 
 
 async def _ask_one(host: str, port: int, wait_s: float) -> Match | None:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    """Ask one address; whoever answers from another one is not heard."""
+    with contextlib.ExitStack() as opened:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        except OSError:
+            return None
         family, _, _, _, address = found[0]
         ear = _Ear(1, str(address[0]))
-        question = socket.socket(family, socket.SOCK_DGRAM)
-        question.setblocking(False)
-        await _ask(ear, question, address, min(wait_s, 2.0), to_the_end=False)
-    except (OSError, DeviceUnreachable):
-        return None
-    return next(iter(ear.matches.values()), None)
-
-
-async def _ask(ear: _Ear, opened: socket.socket, address: Any, wait_s: float, *, to_the_end: bool) -> None:
-    try:
-        sender, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: ear, sock=opened)
-    except OSError as error:
-        opened.close()
-        raise DeviceUnreachable(f"WS-Discovery: {error.strerror}") from error
-    over = asyncio.Event() if to_the_end else ear.heard
-    try:
+        sender = await _sender(opened, ear, family)
+        if sender is None:
+            return None
         for _ in range(_PROBES):
             sender.sendto(probe(), address)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s / _PROBES):
-                    await over.wait()
-            if over.is_set():
-                return
-    finally:
-        sender.close()
+                async with asyncio.timeout(min(wait_s, _DATAGRAM_WAIT_S) / _PROBES):
+                    await ear.heard.wait()
+                break
+        return next(iter(ear.matches.values()), None)
+
+
+async def _sender(
+    opened: contextlib.ExitStack, ear: _Ear, family: int, ask_from: str | None = None
+) -> asyncio.DatagramTransport | None:
+    """A socket that asks, one address or everybody from an address of ours; ``None`` where there is no way."""
+    asking = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        asking.setblocking(False)
+        if ask_from is not None:
+            asking.bind((ask_from, 0))
+            asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
+            asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ask_from))
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: ear, sock=asking)
+    except OSError:
+        asking.close()
+        return None
+    opened.callback(transport.close)
+    return transport
 
 
 async def _ask_time(session: aiohttp.ClientSession, host: str, way: _Way, wait_s: float) -> _Answer:

@@ -1,6 +1,7 @@
 """Looks for an SNMP agent on an address, and for what it speaks: a computer, a printer, a power supply."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from contracts.errors import DeviceError, DeviceUnreachable
@@ -23,20 +24,37 @@ TO_FILL_IN: Final = "fill-in"
 """Stands for a community in what is written; the community itself never is, unless everybody knows it."""
 
 
-async def look(target: Target, open_ports: Sequence[int], manner: Manner) -> Look:  # noqa: ARG001  (every look is asked alike)
-    """Ask the agent what it is and which of our MIBs it has."""
+_Look = Callable[[Target, Sequence[int], Manner], Awaitable[Look]]
+
+
+@asynccontextmanager
+async def looking(manner: Manner) -> AsyncIterator[_Look]:
+    """Gives the look at one address; all looks share an engine, because one takes a while to make."""
     if manner.community is None:
-        return Look("SNMP not tried")
+        yield _no_look
+        return
+    async with Engine(manner.wait_s / (_RETRIES + 1), lambda _raw, _error: None) as engine:
+
+        async def look(target: Target, _open_ports: Sequence[int], manner: Manner) -> Look:
+            return await _look(engine, target, manner)
+
+        yield look
+
+
+async def _no_look(_target: Target, _open_ports: Sequence[int], _manner: Manner) -> Look:
+    return Look("SNMP not tried")
+
+
+async def _look(engine: Engine, target: Target, manner: Manner) -> Look:
+    """Ask the agent what it is and which of our MIBs it has."""
     tried = f"SNMP on UDP port {target.snmp_port}"
     settings = AgentSettings(address=target.host, port=target.snmp_port, community=manner.community)
-    wait_s = manner.wait_s / (_RETRIES + 1)
     agent = Agent(settings, _RETRIES, lambda _complaint: None)
+    agent.use(engine)
     try:
-        async with Engine(wait_s, lambda _raw, _error: None) as engine:
-            agent.use(engine)
-            said = await agent.get([_DESCRIPTION, _OBJECT_ID, _NAME, _HOST_UPTIME, *ups.IDENTITY.values()])
-            printers = await agent.column(printer.PRINTER_STATUS, 1) or await agent.column(_PRINTER_NAME, 1)
-            alarms = await agent.get([ups.ALARMS_PRESENT])
+        said = await agent.get([_DESCRIPTION, _OBJECT_ID, _NAME, _HOST_UPTIME, *ups.IDENTITY.values()])
+        printers = await agent.column(printer.PRINTER_STATUS, 1) or await agent.column(_PRINTER_NAME, 1)
+        alarms = await agent.get([ups.ALARMS_PRESENT])
     except DeviceUnreachable:
         return Look(tried)
     except DeviceError as error:
