@@ -254,8 +254,10 @@ def gateway_discover(
 
 
 @commands.command()
-@click.option("--branches", type=click.IntRange(1, 200), default=1, show_default=True, help="Simulated branches.")
-@click.option("--directory", type=_DIRECTORY, required=True, help="Where to write the gateways' settings files.")
+@click.option("--branches", type=click.IntRange(1, 20_000), default=1, show_default=True, help="Simulated branches.")
+@click.option(
+    "--directory", type=_DIRECTORY, help="Where to write the gateways' settings files; needed without --load."
+)
 @click.option("--broker-host", default="127.0.0.1", show_default=True, help="Broker the gateways shall use.")
 @click.option("--broker-port", type=click.IntRange(1, 65535), default=1883, show_default=True)
 @click.option(
@@ -265,16 +267,34 @@ def gateway_discover(
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same luck.")
 @click.option(
     "--first-port", type=click.IntRange(1024, 65000), default=20000, show_default=True,
-    help="First of the ports used, sixteen a branch.",
+    help="First of the ports used, 16 a branch.",
 )  # fmt: skip
 @click.option("--failures/--no-failures", default=False, show_default=True, help="Let the scenario's steps happen.")
 @click.option(
     "--mishaps/--no-mishaps", default=False, show_default=True,
     help="Let things also break by themselves, as often as real ones.",
 )  # fmt: skip
+@click.option(
+    "--load", is_flag=True,
+    help="No devices: publish packs to the broker as the gateways of so many branches would. For trials of a server.",
+)  # fmt: skip
+@click.option(
+    "--rate", type=click.FloatRange(min=1), metavar="READINGS",
+    help="With --load: readings a second of all branches together; default: as many as the broker takes.",
+)  # fmt: skip
+@click.option(
+    "--pack-readings", type=click.IntRange(10, 1000), default=100, show_default=True,
+    help="With --load: readings of a pack, about.",
+)  # fmt: skip
+@click.option(
+    "--connections", type=click.IntRange(1, 64), default=4, show_default=True, help="With --load: connections used."
+)
+@click.option(
+    "--duration", type=click.FloatRange(min=1), metavar="SECONDS", help="With --load: end after so many seconds."
+)
 def simulate(
     branches: int,
-    directory: Path,
+    directory: Path | None,
     broker_host: str,
     broker_port: int,
     scenario: str,
@@ -282,16 +302,39 @@ def simulate(
     first_port: int,
     failures: bool,
     mishaps: bool,
+    load: bool,
+    rate: float | None,
+    pack_readings: int,
+    connections: int,
+    duration: float | None,
 ) -> None:
     """Simulate the devices of branches, each on its own protocol, until interrupted.
 
-    按各自协议模拟网点设备，直到中断。
+    按各自协议模拟网点设备，直到中断。加 --load 则不模拟设备，直接产生大量网关数据包。
 
     Writes one gateway settings file a branch; start their gateways with: branchwatch gateway DIRECTORY/*.yaml
     """
-    from branchwatch.simulation import run_simulation
+    from branchwatch.simulation import run_load, run_simulation
 
     configure_logs(LogSettings(level="info"))
+    if load:
+        _run(
+            run_load(
+                branches,
+                (broker_host, broker_port),
+                seed=seed,
+                rate=rate,
+                pack_readings=pack_readings,
+                connections=connections,
+                duration_s=duration,
+                say=click.echo,
+            )
+        )
+        return
+    if directory is None:
+        raise click.MissingParameter(param_hint="'--directory'", param_type="option")
+    if rate is not None or duration is not None:
+        raise click.UsageError("--rate and --duration need --load")
     loaded = _checked(lambda: load_scenario(scenario))
     _run(
         run_simulation(

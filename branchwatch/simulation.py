@@ -1,5 +1,7 @@
 """Simulated branches and the gateway settings that fit them."""
 
+import asyncio
+import signal
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +12,11 @@ import yaml
 from branchwatch.scenario_check import check_scenario
 from contracts.errors import ConfigurationError
 from runtime.clock import SystemClock
+from runtime.settings import BrokerSettings
 from runtime.supervisor import Supervisor
 from simulators.access import HOST, Access, Address, Axis, Dc09, Milesight, Onvif, Snmp, Xfs
 from simulators.branch import PORTS, SimulatedBranch
+from simulators.load import Load
 from simulators.player import Player
 from simulators.ports import free_ports
 from simulators.scenario import Scenario
@@ -26,6 +30,7 @@ DEVICE_NAMES: Final = {
     "footfall_sensor": "Footfall sensor 客流计",
 }
 
+_PORTS_END: Final = 65_536
 
 _HEAD: Final = """\
 # Gateway of the simulated branch {}. The broker's port is the near end of a simulated line, which can be cut;
@@ -60,7 +65,15 @@ def make_branches(
 
     Their ports follow one another from ``first_port``; any free ones where it is ``None``. With ``mishaps`` things also
     break by themselves, as often as real ones.
+
+    Raises:
+        ConfigurationError: there are not so many ports.
     """
+    if first_port is not None and first_port + count * PORTS > _PORTS_END:
+        raise ConfigurationError(
+            f"{count} branches with devices need {count * PORTS} ports from {first_port} on; there is room for"
+            f" {(_PORTS_END - first_port) // PORTS}. Choose fewer, or --load, which needs none"
+        )
     world = World(seed=seed, pace=scenario.pace, begin_at=scenario.begins_at(datetime.now(CHINA)), day_s=scenario.day_s)
     ports = free_ports(count * PORTS) if first_port is None else range(first_port, first_port + count * PORTS)
     return [
@@ -213,3 +226,46 @@ async def run_simulation(
             f"{count} branches with {count * len(branches[0].devices)} devices are simulated. Start their gateways:\n  branchwatch gateway {names}"
         )
     )
+
+
+async def run_load(
+    count: int,
+    broker: tuple[str, int],
+    *,
+    seed: int,
+    rate: float | None,
+    pack_readings: int,
+    connections: int,
+    duration_s: float | None,
+    say: Callable[[str], None],
+) -> None:
+    """Publish as the gateways of branches without devices, until the time is over or a signal comes.
+
+    Args:
+        count: how many branches.
+        broker: where to publish.
+        seed: same seed, same values.
+        rate: readings a second, ``None`` for as many as the broker takes.
+        pack_readings: about how many readings a pack has.
+        connections: connections used.
+        duration_s: seconds, ``None`` for no end.
+        say: told what was achieved.
+    """
+    host, port = broker
+    load = Load(
+        count,
+        BrokerSettings(host=host, port=port),
+        SystemClock(),
+        rate=rate,
+        pack_readings=pack_readings,
+        connections=connections,
+        duration_s=duration_s,
+        seed=seed,
+        say=say,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, load.end)
+    say(f"Packs of {count} branches go to {host}:{port}; Ctrl+C ends it.")
+    report = await load.run()
+    say(report.line())

@@ -83,11 +83,13 @@ class Fitting:
 
     Attributes:
         local_id: id inside the branch.
+        kind: kind of the device.
         ports: loopback ports it takes.
         install: makes the device of a room with its random source and its ports, and says how the gateway reaches it.
     """
 
     local_id: str
+    kind: str
     ports: int
     install: Callable[[str, Room, random.Random, Sequence[int]], Installed]
 
@@ -95,7 +97,7 @@ class Fitting:
         """Put the device into its place."""
         chance = room.world.chance(f"{self.local_id}/outfit")
         device, accesses = self.install(self.local_id, room, chance, ports)
-        return device, Address(self.local_id, device.kind, accesses)
+        return device, Address(self.local_id, self.kind, accesses)
 
 
 def _dispenser(local_id: str, room: Room, chance: random.Random, ports: Sequence[int]) -> Installed:
@@ -249,12 +251,12 @@ def _has(chance: random.Random) -> bool:
 
 
 OUTFIT: Final = (
-    Fitting("atm-01", 1, _dispenser),
-    Fitting("atm-02", 1, _recycler),
-    Fitting("sst-01", 2, _terminal),
-    *(Fitting(f"cam-{number:02d}", 2, _camera) for number in range(1, 5)),
-    Fitting("panel-01", 1, _panel),
-    Fitting("footfall-01", 1, _asked_counter),
-    Fitting("footfall-02", 1, _pushing_counter),
+    Fitting("atm-01", "atm", 1, _dispenser),
+    Fitting("atm-02", "atm", 1, _recycler),
+    Fitting("sst-01", "self_service_terminal", 2, _terminal),
+    *(Fitting(f"cam-{number:02d}", "camera", 2, _camera) for number in range(1, 5)),
+    Fitting("panel-01", "alarm_panel", 1, _panel),
+    Fitting("footfall-01", "footfall_sensor", 1, _asked_counter),
+    Fitting("footfall-02", "footfall_sensor", 1, _pushing_counter),
 )
 """The places of a branch: a small one."""

@@ -38,7 +38,7 @@ def test_help_says_what_there_is_in_both_languages(tmp_path: Path) -> None:
         (["demo", "--duration", "90", "--report", "no/r.json"], "does not exist"),
         (
             ["demo", "--scenario", "nothing.yaml"],
-            "cannot be read: No such file or directory; those included are: demo, ordinary, steady",
+            "cannot be read: No such file or directory; those included are: cameras, cash_day, demo,",
         ),
         (["gateway", "run"], "Missing argument 'SETTINGS...'"),
         (["gateway", "check"], "Missing argument 'SETTINGS'"),
@@ -46,6 +46,8 @@ def test_help_says_what_there_is_in_both_languages(tmp_path: Path) -> None:
         (["gateway", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file"),
         (["server", "--settings", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file"),
         (["simulate"], "Missing option '--directory'"),
+        (["simulate", "--directory", "d", "--rate", "10"], "--rate and --duration need --load"),
+        (["simulate", "--directory", "d", "--branches", "5000"], "need 80000 ports from 20000 on; there is room for"),
         (["db"], "upgrade"),
     ],
 )
