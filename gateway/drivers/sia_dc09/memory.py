@@ -34,6 +34,10 @@ Changes = dict[str, str | None]
 """Key → text to keep, ``None`` to forget."""
 
 
+_COUNTED_FROM_0: Final = {"panel/wrong_codes": 0}
+"""Counters that are told before anything was counted: of several wrong codes in a row the first counts as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """What is known from before.
@@ -116,7 +120,7 @@ def read(kept: Mapping[str, str], areas: Iterable[int]) -> Past:
             areas=frozenset([*areas, *_read(kept, _AREA, lambda area, _: int(area))]),
             holding=frozenset(_read(kept, _CONDITION, _condition)),
             schedule=dict(_read(kept, _SCHEDULE, lambda area, word: (int(area), word))),
-            counters=dict(_read(kept, _COUNTER, lambda path, total: (path, int(total)))),
+            counters=dict(_COUNTED_FROM_0) | dict(_read(kept, _COUNTER, lambda path, total: (path, int(total)))),
         ),
         words=dict(_read(kept, _WORD, lambda path, word: (path, word))),
         counts=dict(_read(kept, _COUNT, lambda name, count: (name, int(count)))),
