@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,8 @@ from jsonschema import Draft7Validator
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
+from collector.lanes import backfill_filters, live_filters
+from collector.settings import CollectorSettings
 from contracts import senml
 from contracts.devices import KINDS
 from contracts.errors import ContractViolation, RefusalCode
@@ -28,7 +31,7 @@ from contracts.gateway_messages import (
 )
 from contracts.identity import shard_of
 from contracts.pack import MESSAGE_BYTES, Header, PackId, encode_pack, split_pack
-from contracts.readings import Reading
+from contracts.reading import Reading
 from contracts.signals import DeviceKind, Signal, Sort
 from contracts.topics import Channel, topic
 from gateway.driver import Observation
@@ -116,6 +119,26 @@ def test_what_one_side_sends_the_other_receives() -> None:
     other = {"gateway": "collector", "collector": "gateway"}
     assert by_action["receive"] == {(other[side], channel) for side, channel in by_action["send"]}
     assert {channel for _, channel in by_action["send"]} == set(Channel)
+
+
+@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize(("slot", "slots"), [(0, 1), (int(shard_of("BR0421")) % 8, 8)])
+def test_a_collector_subscribes_to_what_it_is_said_to_receive(channel: Channel, slot: int, slots: int) -> None:
+    chosen = CollectorSettings(slot=slot, slots=slots)
+    sessions = {"": live_filters(chosen), "-backfill": backfill_filters(chosen)}
+    hears = [
+        name for name, filters in sessions.items() if any(matches(item, topic(BRANCH, channel)) for item in filters)
+    ]
+    operation = DOCUMENT["operations"].get(f"collector_receives_{channel.value}")
+    said = re.findall(r"branchwatch-slot-\{slot\}(\S*?)`", operation.get("description", "")) if operation else []
+    assert len(hears) == (operation is not None)
+    assert said in ([], hears)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether an MQTT filter without ``#`` matches a topic."""
+    pairs = zip(pattern.split("/"), name.split("/"), strict=True)
+    return all(part in {"+", given} for part, given in pairs)
 
 
 # -- topics ------------------------------------------------------------------------------------------------------------
