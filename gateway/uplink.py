@@ -19,6 +19,7 @@ from gateway.backlog import Backlog
 from gateway.flights import Flights
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.outbox import Outbox
+from gateway.rivalry import Rivalry
 from gateway.settings import UplinkSettings
 from gateway.stamps import Stamps
 from runtime.clock import Clock
@@ -39,6 +40,10 @@ _FINISH_BACKLOG: Final = 20
 
 class _SessionOver(Exception):  # noqa: N818  (not an error: connections end)
     """The connection does not serve any longer; the reason is the text."""
+
+
+class _ConnectionLost(_SessionOver):
+    """It was ended from the other side."""
 
 
 class Uplink:
@@ -72,6 +77,8 @@ class Uplink:
         self.name = f"uplink of {branch_id}"
         self.sessions = 0
         self._branch_id = branch_id
+        self._client_id = f"branchwatch-gateway-{branch_id}"
+        self._rivalry = Rivalry()
         self._version = version
         self._settings = settings
         self._broker = broker
@@ -96,20 +103,47 @@ class Uplink:
 
     async def run(self) -> None:
         """Connect, send, and connect again, until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             client = self._client or await self._connect()
             await self._wait_connected(client)
             self.sessions += 1
             self._metrics.connected.labels(self._branch_id).set(1)
+            began_s, hold_off_s = loop.time(), 0.0
             try:
                 await self._session(client)
+            except* _ConnectionLost as over:
+                hold_off_s = self._rivalry.lost(loop.time() - began_s)
+                self._say_over(over, hold_off_s)
             except* _SessionOver as over:
-                _log.warning("uplink session over", branch_id=self._branch_id, reason=str(over.exceptions[0]))
+                self._rivalry.lived()
+                self._say_over(over, hold_off_s)
             self._metrics.connected.labels(self._branch_id).set(0)
             self._greeted = False
             await client.stop()
             self._client = None
             await self._persist(self._flights.note_acknowledged)
+            await self._hold_off(hold_off_s)
+
+    def _say_over(self, over: BaseExceptionGroup[_SessionOver], hold_off_s: float) -> None:
+        _log.warning("uplink session over", branch_id=self._branch_id, reason=str(over.exceptions[0]))
+        if hold_off_s:
+            _log.error(
+                "the broker ends the connection soon after it began, again and again: does another client use this id, a"
+                " second gateway of the branch? stop one of the two",
+                branch_id=self._branch_id,
+                client_id=self._client_id,
+                in_a_row=self._rivalry.short_in_a_row,
+                next_try_s=hold_off_s,
+            )
+
+    async def _hold_off(self, wait_s: float) -> None:
+        """Leave the broker alone for a while; meanwhile full packs are cut, so that no backlog grows uncut."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + wait_s
+        while (left_s := until_s - loop.time()) > 0:
+            await asyncio.sleep(min(_LOOK_S, left_s))
+            await self._cut_full()
 
     async def stop(self) -> None:
         """Within ``stop_s`` send the rest of the live stream and a small backlog, await acknowledgements, say offline."""
@@ -181,7 +215,7 @@ class Uplink:
         self._since_ms = await self._stamps.next_ms()
         client = MqttClient(
             self._broker,
-            f"branchwatch-gateway-{self._branch_id}",
+            self._client_id,
             will=Will(self._topic(Channel.STATUS), self._status(online=False, since_ms=self._since_ms)),
             subscriptions=[self._topic(Channel.REQUEST)],
         )
@@ -210,8 +244,11 @@ class Uplink:
                     _log.warning("uplink waits for the broker", branch_id=self._branch_id, error=str(error))
             else:
                 return
-            if self._outbox.has_full_pack:
-                await self._persist(partial(self._outbox.cut, everything=False))
+            await self._cut_full()
+
+    async def _cut_full(self) -> None:
+        if self._outbox.has_full_pack:
+            await self._persist(partial(self._outbox.cut, everything=False))
 
     # -- a session ---------------------------------------------------------------------------------------------------
 
@@ -287,7 +324,7 @@ class Uplink:
                 async with asyncio.timeout(_LOOK_S):
                     await self._lost.wait()
             if self._lost.is_set():
-                raise _SessionOver("connection lost")
+                raise _ConnectionLost("connection lost")
             if self._flights.oldest_s() > self._settings.acknowledge_timeout_s:
                 raise _SessionOver(f"a pack was not acknowledged within {self._settings.acknowledge_timeout_s:g} s")
 
