@@ -25,6 +25,7 @@ check: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m bench.rules --json
 	$(BIN)/python -m bench.ingest --seconds 10 --json
+	$(BIN)/python -m bench.recovery --json
 	$(BIN)/python -m bench.gateway --json
 
 $(VENV)/.run: pyproject.toml constraints.txt

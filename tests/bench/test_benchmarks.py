@@ -54,3 +54,15 @@ def test_a_gateway_of_twenty_devices_is_measured_as_the_kernel_sees_it() -> None
     assert 20 < found["rss_mb"] <= found["peak_rss_mb"]
     assert found["core_percent"] >= 0
     assert found["seconds"] >= 2
+
+
+def test_the_recovery_is_measured_and_nothing_is_lost_on_the_way() -> None:
+    found = run("recovery", "--branches", "2", "--readings", "2000", "--hours", "1")
+    assert set(found) == {
+        "branches", "backlog", "signals", "current_state_s", "backlog_s", "live", "live_p50_ms", "live_p99_ms",
+        "live_max_ms", "lost", "doubled",
+    }  # fmt: skip
+    assert (found["branches"], found["lost"], found["doubled"]) == (2, 0, 0)
+    assert found["backlog"] >= 4000
+    assert found["signals"] > 100
+    assert found["backlog_s"] > 0

@@ -20,6 +20,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.outbox import OutboxStatistics, statistics
 from gateway.settings import DeviceSettings, GatewaySettings, OutboxSettings, UplinkSettings
 from rules.app import Rules
+from rules.faults import Faults
 from rules.settings import RulesSettings
 from runtime.broker import EmbeddedBroker
 from runtime.clock import Clock, SystemClock
@@ -72,11 +73,13 @@ class Branch:
 
     Attributes:
         told: numbers of which the witness in this process was told that they are taken.
+        faults: faults of the server that runs, or ran last.
     """
 
     def __init__(self, directory: Path, *, through_a_line: bool = False) -> None:
         self.directory = directory
         self.told: list[int] = []
+        self.faults: Faults | None = None
         self.broker = EmbeddedBroker(directory / "broker", port=free_port(), ack_wait_s=2)
         self.line = Line(0, ("127.0.0.1", self.broker.port)) if through_a_line else None
 
@@ -123,6 +126,7 @@ class Branch:
             await upgrade(database)
             event_log, registry = EventLog(database, clock), CollectorRegistry()
             rules = Rules(RulesSettings(), database, event_log, clock, registry)
+            self.faults = rules.faults
             collector = Collector(
                 CollectorSettings(**_FAST), BrokerSettings(port=self.broker.port), database, event_log, clock, registry,
                 self.server_dir, rules,

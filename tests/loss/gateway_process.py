@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from prometheus_client import CollectorRegistry
 
-from contracts.readings import Reading
+from contracts.reading import Reading
 from contracts.topics import Channel
 from gateway.app import GatewayApp
 from gateway.drivers.registry import DRIVERS

@@ -12,7 +12,6 @@ from collector.app import Collector
 from runtime.supervisor import Backoff
 from simulators.alarm_panel import AlarmPanelSimulator
 from simulators.alarm_panel.day import WITHOUT_MISHAPS
-from simulators.line import Cut
 from simulators.world import CHINA, World
 from tests.conftest import free_port
 from tests.loss.branch import BRANCH, Branch, until
@@ -21,18 +20,8 @@ from tests.loss.life import life
 
 PANEL = f"{BRANCH}/alarm-01"
 ACCOUNT = "4021"
-MINUTE_S = 60.0
 
 pytestmark = pytest.mark.timeout(240)
-
-
-async def test_a_minute_without_disk_and_beside_it_a_minute_without_line_lose_and_double_nothing(
-    tmp_path: Path,
-) -> None:
-    """Two branches at once, because both take their minute."""
-    async with asyncio.TaskGroup() as trials:
-        trials.create_task(without_disk(tmp_path / "disk", no_more_bytes, MINUTE_S))
-        trials.create_task(without_line(tmp_path / "line", MINUTE_S))
 
 
 @pytest.mark.parametrize("how", [no_more_bytes, *([no_more_room] if can_mount() else [])])
@@ -92,20 +81,6 @@ async def without_disk(directory: Path, how: FullDisk, hold_s: float) -> None:
         await branch.drained(collector)
         await branch.count(collector)
         assert await told_by_panel(collector) == len(panel.acknowledged) > 2
-
-
-async def without_line(directory: Path, hold_s: float) -> None:
-    async with Branch(directory, through_a_line=True).standing() as branch, branch.serving() as collector:
-        assert branch.line is not None
-        async with branch.reading(pause_s=0.05):
-            await branch.say(20)
-            await branch.line.cut(Cut.REFUSE)
-            await asyncio.sleep(hold_s)
-            await branch.line.restore()
-            await branch.say(20)
-            await branch.whole(collector)
-        await branch.drained(collector)
-        await branch.count(collector)
 
 
 @asynccontextmanager

@@ -34,6 +34,12 @@ async def test_what_is_stored_and_what_is_told_as_dropped_is_all_that_was_produc
 
             await until("the collector notes what packs have lost", noted)
             await until("the gap is an event", told)
+
+            async def raised() -> bool:
+                assert branch.faults is not None
+                return len(await branch.faults.list(device_id=GATEWAY, rule_id="gw.outbox_dropped")) == 1
+
+            await until("the fault is raised", raised)
         await branch.drained(collector)
         figures, audit = branch.figures(), await collector.audit()
         assert (audit.stored + figures.dropped_readings, audit.doubled) == (figures.produced, 0)
