@@ -21,6 +21,8 @@ _log = get_logger(__name__)
 
 EVENT: Final = "gateway/event"
 
+_VERSION: Final = "version"
+
 
 class Health:
     """A :class:`~runtime.supervisor.Service` that reports the gateway's own signals through its own intake.
@@ -55,10 +57,14 @@ class Health:
         self._host = Host(outbox.path.parent) if watch_host else None
 
     async def start(self) -> None:
-        """Report the start."""
+        """Report the start, and whether it is another version than the last."""
         self.gateway.began()
         await self._outbox.count_start(boot_id())
-        await self.gateway.observe([Observation(EVENT, f"start {self._version}")])
+        before = (await self.gateway.recall()).get(_VERSION, self._version)
+        told = [Observation(EVENT, f"start {self._version}")]
+        if before != self._version:
+            told.append(Observation(EVENT, f"update {before} -> {self._version}"))
+        await self.gateway.observe(told, {_VERSION: self._version})
 
     async def run(self) -> None:
         """Look every ``every_s`` until cancelled."""

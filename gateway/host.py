@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from gateway.driver import Observation
+from gateway.power_supply import power_supply
 
 _PROC: Final = Path("/proc")
 _SYS: Final = Path("/sys")
+_ROOT: Final = Path("/")
 
 PORTS_MOST: Final = 16
 _SWITCHED_ON: Final = 0x1
@@ -65,16 +67,23 @@ class Host:
             out.extend(self._processor())
         with contextlib.suppress(OSError, ValueError, KeyError, ZeroDivisionError):
             out.append(Observation("host/memory_used", _memory_used()))
-        with contextlib.suppress(OSError, ZeroDivisionError):
-            usage = shutil.disk_usage(self._disk)
-            out.append(Observation("host/disk1/used", usage.used / usage.total))
+        out.extend(self._disks())
         temperature = max(self._temperatures(), default=None)
         if temperature is not None:
             out.append(Observation("host/temperature", temperature))
         with contextlib.suppress(OSError):
             out.extend(self._network())
         out.extend(_clock())
+        out.extend(power_supply(self._sys))
         return out
+
+    def _disks(self) -> Iterator[Observation]:
+        """The outbox's disk first, then the system's where that is another one."""
+        with contextlib.suppress(OSError, ZeroDivisionError):
+            disks = [self._disk] + ([_ROOT] if _ROOT.stat().st_dev != self._disk.stat().st_dev else [])
+            for number, disk in enumerate(disks, 1):
+                usage = shutil.disk_usage(disk)
+                yield Observation(f"host/disk{number}/used", usage.used / usage.total)
 
     def _temperatures(self) -> Iterator[float]:
         """What the sensors say, degrees Celsius; those of the board's zones, or where there are none, all others."""
@@ -130,7 +139,7 @@ def _memory_used() -> float:
 
 
 def _clock() -> list[Observation]:
-    """Whether the kernel's clock is kept by a time source, and its offset to that. Source: adjtimex(2)."""
+    """Whether the kernel's clock is kept by a time source, and how far it is from that. Source: adjtimex(2)."""
     if sys.platform != "linux" or struct.calcsize("P") != 8:
         return []
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
@@ -139,7 +148,18 @@ def _clock() -> list[Observation]:
         return []
     (offset,) = struct.unpack_from("q", timex, 8)
     (status,) = struct.unpack_from("i", timex, 40)
+    return clock_kept(state, offset, status)
+
+
+def clock_kept(state: int, offset: int, status: int) -> list[Observation]:
+    """Read what the kernel says of its clock.
+
+    Args:
+        state: what ``adjtimex`` returned.
+        offset: what is still to be added to the clock, in micro- or, as ``status`` says, nanoseconds.
+        status: flags of the clock.
+    """
     if state == _TIME_ERROR or status & _STA_UNSYNC:
         return [Observation("clock/sync", "unsynchronised")]
-    scale = 1e9 if status & _STA_NANO else 1e6
-    return [Observation("clock/sync", "synchronised"), Observation("clock/skew", offset / scale)]
+    ahead_s = -offset / (1e9 if status & _STA_NANO else 1e6)
+    return [Observation("clock/sync", "synchronised"), Observation("clock/skew", ahead_s or 0.0)]

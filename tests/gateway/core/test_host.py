@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from contracts.devices import GATEWAY
-from gateway.host import Host
+from gateway.host import Host, clock_kept
 
 
 def port(sys: Path, name: str, *, state: str = "up", flags: str = "0x1003", is_hardware: bool = True) -> Path:
@@ -90,3 +90,52 @@ def test_this_computer_says_what_it_is_doing(tmp_path: Path) -> None:
     assert float(seen["host/uptime"]) > 0
     assert 0 < float(seen["host/memory_used"]) < 1
     assert 0 < float(seen["host/disk1/used"]) < 1
+
+
+def supply(sys: Path, name: str, **properties: str) -> None:
+    folder = sys / "class/power_supply" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for key, text in properties.items():
+        (folder / key).write_text(f"{text}\n")
+
+
+def power(sys: Path) -> dict[str, float | str]:
+    return {path: value for path, value in look(Host(sys, sys)).items() if path.startswith("ups/")}
+
+
+def test_a_computer_with_a_battery_tells_what_it_is_fed_by(tmp_path: Path) -> None:
+    supply(tmp_path, "AC", type="Mains", online="1")
+    supply(tmp_path, "BAT0", type="Battery", status="Full", capacity="98", voltage_now="12600000", temp="251")
+    supply(tmp_path, "mouse", type="Battery", scope="Device", capacity="3")
+    assert power(tmp_path) == {
+        "ups/source": "normal", "ups/charge": 98, "ups/battery": "normal", "ups/battery_voltage": 12.6,
+        "ups/battery_temperature": 25.1,
+    }  # fmt: skip
+    supply(tmp_path, "AC", online="0")
+    supply(tmp_path, "BAT0", status="Discharging", capacity="18", time_to_empty_now="540")
+    now = power(tmp_path)
+    assert (now["ups/source"], now["ups/battery"], now["ups/runtime"]) == ("battery", "low", 540)
+    supply(tmp_path, "BAT0", capacity_level="Critical")
+    assert power(tmp_path)["ups/battery"] == "depleted"
+    supply(tmp_path, "BAT0", health="Dead")
+    assert power(tmp_path)["ups/battery"] == "failure"
+
+
+def test_a_battery_without_a_line_tells_its_source_by_its_status_and_nonsense_is_left_out(tmp_path: Path) -> None:
+    supply(tmp_path, "ups", type="UPS", status="Discharging", capacity="900", voltage_now="x", temp="9999")
+    assert power(tmp_path) == {"ups/source": "battery", "ups/battery": "unknown"}
+
+
+def test_a_computer_without_a_battery_says_nothing_of_power(tmp_path: Path) -> None:
+    assert power(tmp_path) == {}
+    supply(tmp_path, "AC", type="Mains", online="1")
+    assert power(tmp_path) == {}
+
+
+def test_a_clock_that_has_time_to_make_up_is_behind() -> None:
+    """Flags and states from adjtimex(2): 0x40 unsynchronised, 0x2000 nanoseconds, state 5 an error."""
+    kept = {item.path: item.value for item in clock_kept(0, 1_500_000, 0x2001)}
+    assert kept == {"clock/sync": "synchronised", "clock/skew": -0.0015}
+    assert {item.path: item.value for item in clock_kept(0, -250_000, 0x0001)}["clock/skew"] == 0.25
+    for state, status in ((5, 0x0001), (0, 0x0041)):
+        assert [(item.path, item.value) for item in clock_kept(state, 0, status)] == [("clock/sync", "unsynchronised")]
