@@ -114,6 +114,10 @@ def _refuse_unknown_variables(model: type[SettingsT]) -> None:
             )
 
 
+class _TwiceError(yaml.constructor.ConstructorError):
+    """A key stands twice."""
+
+
 class _OnceLoader(yaml.SafeLoader):
     """Refuses a key that stands twice in a mapping: one of the two would be lost."""
 
@@ -121,9 +125,7 @@ class _OnceLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} stands twice; keep one of them", node.start_mark
-                )
+                raise _TwiceError(None, None, f"key {key!r} stands twice; keep one of them", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -134,13 +136,26 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"{path}: cannot be read: {error.strerror}; give the path of a settings file"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not YAML: not UTF-8 at byte {error.start}") from None
+    except yaml.YAMLError as error:  # its own text quotes the file, and so perhaps a password
+        raise ConfigurationError(f"{path}: not YAML: {_mistake(error)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigurationError(f"{path}: expected keys with values at the top, got {type(content).__name__}")
     return content
+
+
+def _mistake(error: yaml.YAMLError) -> str:
+    """What is wrong where, without a word of the file."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+    if isinstance(error, yaml.composer.ComposerError | yaml.constructor.ConstructorError) and not isinstance(
+        error, _TwiceError
+    ):
+        return f"{where}a value that begins with *, & or ! has to stand in quotes"
+    return f"{where}{getattr(error, 'problem', None) or 'a character that YAML does not allow'}"
 
 
 def _shown(key: str, value: Any) -> str:

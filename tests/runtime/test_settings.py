@@ -97,3 +97,15 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     assert "hunter2" not in said
     settings = load_settings(Settings, write(tmp_path, "broker: {password: hunter2}"))
     assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['password: "hunter-2', "password: [hunter-2", "password: *hunter-2", "password: !hunter-2 x", "password: hunter-2: 3",
+     "password: @hunter-2", "password: hunter-2\x07", "password: &a hunter-2\nlimit: *hunter-2"],
+)  # fmt: skip
+def test_a_broken_file_is_named_with_the_line_and_without_a_word_of_it(line: str, tmp_path: Path) -> None:
+    said = refusal(write(tmp_path, f"limit: 1\n{line}\n"))
+    assert "not YAML" in said
+    assert "hunter" not in said
+    assert "line " in said or "character" in said
