@@ -78,6 +78,7 @@ class Connection:
         self._running = False
         self._heard = False
         self._on_first_word: Callable[[], Awaitable[None]] = _nothing
+        self._ids = {"branch_id": intake.branch_id, "device_id": intake.device_id, "driver": driver}
 
     # -- the port ----------------------------------------------------------------------------------------------------
 
@@ -159,7 +160,7 @@ class Connection:
             item if item.observed_at_ms is not None else replace(item, observed_at_ms=now_ms) for item in observations
         )
         if not self._held:
-            _log.error("outbox cannot be written; observations wait in memory", device_id=self.intake.device_id)
+            _log.error("outbox cannot be written; observations wait in memory", **self._ids)
         self._held.append(_HandOver(stamped, keep))
         self._held_count += len(stamped)
         while self._held_count > HELD_LIMIT and len(self._held) > 1:
@@ -179,4 +180,4 @@ class Connection:
         self._refused_inputs.add(
             RefusedInput(self._clock.now_ms(), self.intake.device_id, code, clean(detail), raw[:RAW_LIMIT])
         )
-        _log.debug("input refused", device_id=self.intake.device_id, code=code, detail=detail[:200])
+        _log.debug("input refused", **self._ids, code=code, detail=detail[:200])

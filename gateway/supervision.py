@@ -183,7 +183,9 @@ class Supervision:
             self._metrics.driver_retries.labels(self._branch_id, supervised.driver.protocol).inc()
 
         device_id = supervised.connection.intake.device_id
-        with bound_contextvars(device_id=device_id, driver=supervised.driver.protocol):
+        with bound_contextvars(
+            branch_id=self._branch_id, device_id=device_id, driver=supervised.driver.protocol
+        ):  # the branch, too: a device that came with new settings begins outside the gateway's own task
             await retry_forever(
                 f"driver of {device_id}", lambda: self._attempt(supervised), self.backoff, on_restart=on_restart
             )

@@ -6,10 +6,11 @@ import binascii
 import hmac
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from contracts.errors import DeviceMisbehaved, DeviceUnreachable
 from gateway.drivers.milesight.receiver import Reception
@@ -76,6 +77,7 @@ class Listener:
         self._host = host
         self._port = port
         self._endpoints: list[Endpoint] = []
+        self._ids: dict[Endpoint, dict[str, Any]] = {}
         self._server: asyncio.Server | None = None
         self._http: web.Server | None = None
 
@@ -121,12 +123,14 @@ class Listener:
                     await server.wait_closed()
 
     def add(self, endpoint: Endpoint) -> None:
-        """Serve one more sensor."""
+        """Serve one more sensor; what is logged of its pushes carries the ids that are bound here."""
         self._endpoints.append(endpoint)
+        self._ids[endpoint] = get_contextvars()
 
     def remove(self, endpoint: Endpoint) -> bool:
         """Serve one less; whether any is left."""
         self._endpoints.remove(endpoint)
+        self._ids.pop(endpoint, None)
         return bool(self._endpoints)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -148,7 +152,9 @@ class Listener:
         except _Refusal as refusal:
             admitting[0].refuse(refusal.sample, DeviceMisbehaved(str(refusal)))
             return _response(refusal.status, str(refusal))
-        if await best.take(report) is Reception.NOT_COMMITTED:
+        with bound_contextvars(**self._ids.get(best, {})):
+            reception = await best.take(report)
+        if reception is Reception.NOT_COMMITTED:
             return _response(503, "not stored, send it again", **{"Retry-After": _RETRY_AFTER_S})
         return web.json_response({"result": "ok"})
 

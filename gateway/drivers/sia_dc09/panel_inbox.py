@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +47,7 @@ class PanelInbox:
         self._receiver = receiver
         self._sink = sink
         self._tasks = tasks
+        self._context = copy_context()  # whoever accepts a connection may be another panel, with its own ids in the log
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
         self._is_flooded = False
 
@@ -56,7 +58,7 @@ class PanelInbox:
             Whether it was begun; not where the run is about to end.
         """
         try:
-            self._tasks.create_task(work, name=name)
+            self._tasks.create_task(work, name=name, context=self._context.copy())
         except RuntimeError:
             work.close()
             return False
@@ -76,7 +78,9 @@ class PanelInbox:
             self._waiting.put_nowait(_Waiting(raw, on_answer))
         except asyncio.QueueFull:
             if not self._is_flooded:
-                _log.warning("messages dropped, too many at once", account=self.account, waiting=MOST_WAITING)
+                self._context.copy().run(
+                    _log.warning, "messages dropped, too many at once", account=self.account, waiting=MOST_WAITING
+                )
             self._is_flooded = True
             return False
         self._is_flooded = False
