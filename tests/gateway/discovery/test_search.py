@@ -322,12 +322,12 @@ async def test_an_agent_that_answers_nonsense_is_no_agent() -> None:
 
 
 async def test_a_whole_network_without_devices_ends_in_bounded_time() -> None:
-    places = targets(["127.9.8.0/27"], snmp_port=1, discovery_port=1)
+    places = targets(["127.9.8.0/28"], snmp_port=1, discovery_port=1)
     began_s = time.monotonic()
-    reports = await looked_at(*places, wait_s=0.5)
+    reports = await looked_at(*places, wait_s=0.3)
     assert time.monotonic() - began_s < 60
-    assert [report.target.host for report in reports] == [f"127.9.8.{number}" for number in range(1, 31)]
-    assert [report.sightings for report in reports] == [[]] * 30
+    assert [report.target.host for report in reports] == [f"127.9.8.{number}" for number in range(1, 15)]
+    assert [report.sightings for report in reports] == [[]] * 14
 
 
 # -- the command -------------------------------------------------------------------------------------------------------------
@@ -353,8 +353,6 @@ async def test_the_command_prints_a_proposal_or_writes_a_new_file(tmp_path: Path
         status, said, _ = await command(place, "--snmp-community", "", "--output", "new.yaml", cwd=tmp_path)
         assert (status, "branchwatch gateway check new.yaml" in said) == (0, True)
         assert (tmp_path / "new.yaml").stat().st_mode & 0o777 == 0o600
-        status, _, said = await command(place, "--output", "new.yaml", cwd=tmp_path)
-        assert (status, "expected a new file" in said) == (2, True)
     status, printed, _ = await command(f"127.0.0.1:{free_port()}", "--snmp-community", "", "--wait", "1", cwd=tmp_path)
     assert (status, "Nothing found" in printed) == (1, True)
 
@@ -373,3 +371,11 @@ def test_a_mistake_is_named_before_anything_is_sent(arguments: list[str], said: 
     assert done.exit_code == 2
     assert said in done.output
     assert "our-own-word" not in done.output
+
+
+def test_a_file_that_exists_is_not_written_over(tmp_path: Path) -> None:
+    kept = tmp_path / "gateway.yaml"
+    kept.write_text("branch_id: BR0421\n")
+    done = CliRunner().invoke(commands, ["gateway", "discover", "127.0.0.1", "--output", str(kept)])
+    assert (done.exit_code, "expected a new file" in done.output) == (2, True)
+    assert kept.read_text() == "branch_id: BR0421\n"
