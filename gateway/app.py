@@ -27,6 +27,7 @@ from gateway.supervision import SupervisedDevice, Supervision
 from gateway.uplink import Uplink
 from runtime.clock import Clock
 from runtime.logs import get_logger
+from runtime.mqtt import MqttClient
 from runtime.supervisor import Backoff, Service, Supervisor
 
 _log = get_logger(__name__)
@@ -159,6 +160,11 @@ class GatewayApp:
             check_reloadable(self.settings, settings)
             old = {device.id: device for device in self.settings.devices}
             new = {device.id: device for device in settings.devices}
+            task = self._uplink_task
+            redial = (settings.broker, settings.uplink) != (self.settings.broker, self.settings.uplink)
+            redial = redial or (task is not None and task.done())
+            if redial:  # tried first, so that a certificate that cannot be used changes nothing
+                MqttClient(settings.broker, "never connected")
             anew = settings.reporting != self.settings.reporting
             gone = [key for key in old if anew or old[key] != new.get(key)]
             await self._devices.recall()
@@ -166,7 +172,6 @@ class GatewayApp:
             await parts.supervision.replace([self._by_id[key] for key in gone], made.values())
             kept = {key: device for key, device in self._by_id.items() if key not in gone}
             self._by_id = {key: made.get(key) or kept[key] for key in new}
-            redial = (settings.broker, settings.uplink) != (self.settings.broker, self.settings.uplink)
             self.settings = settings
             self.outbox.change(settings.outbox, settings.uplink.max_readings)
             parts.supervision.backoff = _backoff(settings)
@@ -242,9 +247,9 @@ class GatewayApp:
             self._parts.uplink.inventory_changed()
 
     async def _snapshot(self) -> None:
-        await self._composed.own.intake.snapshot(reachable=True)
+        await self._composed.own.snapshot()
         for device in tuple(self._by_id.values()):
-            await device.intake.snapshot(reachable=device.is_reachable)
+            await device.snapshot()
 
 
 def _backoff(settings: GatewaySettings) -> Backoff:

@@ -73,8 +73,13 @@ class Finding:
 
 @dataclass
 class _Witness:
-    """A :class:`~gateway.driver.Sink` that only remembers."""
+    """A :class:`~gateway.driver.Sink` that only remembers.
 
+    Where a device waits for an answer, what it tells is looked at and then refused as if the outbox could not be written: it
+    is not acknowledged, so the device keeps it for the gateway.
+    """
+
+    answers: bool = False
     values: dict[str, float | str] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     identity: Identity = field(default_factory=Identity)
@@ -85,6 +90,8 @@ class _Witness:
             if item.path not in self.values:
                 self.news.set()
             self.values[item.path] = item.value
+        if self.answers and self.values.get(LINK_STATE) == "up":
+            raise DependencyUnavailable("a check stores nothing")
 
     async def recall(self) -> Mapping[str, str]:
         return {}
@@ -177,7 +184,7 @@ async def _device(
     device: DeviceSettings, connection: Section, drivers: Mapping[str, DriverType], clock: Clock, wait_s: float
 ) -> Finding:
     name = driver_of(connection)
-    subject, witness = f"{device.id} {name}", _Witness()
+    subject, witness = f"{device.id} {name}", _Witness(drivers[name].answers)
     try:
         driver = drivers[name].create(connection, KINDS[device.kind], clock)
     except ConfigurationError as error:
@@ -191,6 +198,8 @@ async def _device(
         for task in (reading, settled):
             task.cancel()
         await asyncio.gather(reading, settled, return_exceptions=True)
+    if isinstance(ended, DependencyUnavailable) and witness.values.get(LINK_STATE) == "up":
+        return Finding(subject, True, _seen(device, witness))  # what it told was refused, which is all that was asked
     if isinstance(ended, BranchwatchError):
         return _failed(subject, ended)
     if ended is not None:

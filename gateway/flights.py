@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,6 +48,10 @@ class Flights:
 
     def __len__(self) -> int:
         return len(self._under_way)
+
+    def seqs(self) -> Collection[int]:
+        """Packs on their way, and those acknowledged that are not noted yet."""
+        return [*self._under_way, *self._acknowledged]
 
     def __contains__(self, seq: int) -> bool:
         return seq in self._under_way or seq in self._acknowledged

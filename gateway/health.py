@@ -54,6 +54,7 @@ class Health:
         self._clock = clock
         self._metrics = metrics
         self.every_s = every_s
+        self._overrun_told = 0
         self._host = Host(outbox.path.parent) if watch_host else None
 
     async def start(self) -> None:
@@ -105,6 +106,10 @@ class Health:
             Observation("host/app/restarts", max(0, figures.starts - 1)),
             *self._supervision.all_observations(),
         ]
+        overrun = self._supervision.overrun()
+        if overrun > self._overrun_told:
+            lost, self._overrun_told = overrun - self._overrun_told, overrun
+            observations.append(Observation(EVENT, f"gap: {lost} observations lost, the outbox could not be written"))
         dropped = self._outbox.take_dropped()
         if dropped.readings:
             observations.append(Observation(EVENT, _told(dropped)))

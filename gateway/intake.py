@@ -12,7 +12,7 @@ from gateway.driver import Identity, Observation
 from gateway.outbox.memory import Keepsake
 from gateway.outbox.outbox import Outbox
 from gateway.report import Report, clean
-from gateway.reporter import Reporter
+from gateway.reporter import IsCurrent, Reporter
 from runtime.clock import Clock
 
 _FIELDS: Final = ("maker", "model", "serial", "firmware")
@@ -104,26 +104,27 @@ class DeviceIntake:
                 for field in _FIELDS
                 if getattr(known, field) and getattr(known, field) != getattr(merged, field)
             ]
-            await self._store(self._reporter.take(changes, self._clock.now_ms()))
-            self._known = merged
             await self._outbox.keep_identity(self.device_id, merged)
+            self._known = merged
+            await self._store(self._reporter.take(changes, self._clock.now_ms()))
         self._apply_identity()
         self._on_identity()
 
-    async def beat(self, *, reachable: bool) -> None:
+    async def beat(self, *, reachable: bool, is_current: IsCurrent) -> None:
         """Report what is due by the passing of time."""
         async with self._lock:
-            await self._store(self._reporter.beat(self._clock.now_ms(), reachable=reachable))
+            await self._store(self._reporter.beat(self._clock.now_ms(), reachable=reachable, is_current=is_current))
 
     async def drain(self) -> None:
         """Report what was held back, before a stop."""
         async with self._lock:
             await self._store(self._reporter.drain())
 
-    async def snapshot(self, *, reachable: bool) -> None:
+    async def snapshot(self, *, reachable: bool, is_current: IsCurrent) -> None:
         """Report every current value."""
         async with self._lock:
-            await self._store(self._reporter.snapshot(self._clock.now_ms(), reachable=reachable))
+            report = self._reporter.snapshot(self._clock.now_ms(), reachable=reachable, is_current=is_current)
+            await self._store(report)
 
     async def _store(
         self, report: Report, keep: Keepsake | None = None, on_stored: Callable[[], object] = lambda: None

@@ -7,6 +7,7 @@ from typing import Final
 from gateway.driver import Observation
 
 LINK_STATE: Final = "link/state"
+LINK_DOWN: Final = "down"
 
 _SUMMED: Final = frozenset({"link/reconnects", "link/protocol_errors"})
 _ONE_VALUE: Final = ("link/round_trip", "clock/skew", "ups/")
@@ -25,6 +26,7 @@ class Links:
         self._states: dict[str, str] = {}
         self._counts: dict[str, dict[str, float]] = {path: {} for path in _SUMMED}
         self._first: dict[str, str] = {}
+        self._told_by: dict[str, str] = {}
 
     def state(self, driver: str) -> str | None:
         """What a driver last said, ``None`` before it said anything."""
@@ -40,9 +42,20 @@ class Links:
             elif item.path in _SUMMED and isinstance(item.value, (int, float)):
                 self._counts[item.path][driver] = item.value
                 merged.append(replace(item, value=sum(self._counts[item.path].values())))
-            elif not item.path.startswith(_ONE_VALUE) or self._first.setdefault(item.path, driver) == driver:
+            elif not item.path.startswith(_ONE_VALUE) or self._speaks(driver, item.path):
+                self._told_by[item.path] = driver
                 merged.append(item)
         return merged
+
+    def told_by(self, path: str) -> str | None:
+        """The driver that told a signal last; ``None`` for what is the device's own, not one driver's."""
+        return self._told_by.get(path)
+
+    def _speaks(self, driver: str, path: str) -> bool:
+        """Whether a driver speaks for a signal that several can see: the first, or the next once that one is down."""
+        if self._states.get(self._first.get(path, driver)) == LINK_DOWN:
+            self._first[path] = driver
+        return self._first.setdefault(path, driver) == driver
 
     def _state(self) -> str:
         words = set(self._states.values())

@@ -10,21 +10,27 @@ now.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from contracts.errors import RefusalCode
 from contracts.senml import ABSOLUTE_FROM_S
 from contracts.signals import DeviceKind, Signal, Sort
 from gateway.driver import Observation
+from gateway.links import LINK_DOWN, LINK_STATE
 from gateway.report import CLOCK_STEP_MS, SERIES_LIMIT, Draft, Report, Series, clean
 
 COUNTER_PAUSE_MS: Final = 10_000
 """A growing counter is reported at most this often: a busy one costs six readings a minute and loses no growth."""
 
-LINK_STATE: Final = "link/state"
-LINK_DOWN: Final = "down"
+
+IsCurrent: TypeAlias = Callable[[str], bool]
+"""Whether a signal's value can be vouched for now."""
+
+
+def _always(_path: str) -> bool:
+    return True
 
 
 def _is_due(series: Series, now_ms: int, interval_ms: int) -> bool:
@@ -161,21 +167,22 @@ class Reporter:
 
     # -- what the passing of time asks for ---------------------------------------------------------------------------
 
-    def beat(self, now_ms: int, *, reachable: bool) -> Report:
+    def beat(self, now_ms: int, *, reachable: bool, is_current: IsCurrent = _always) -> Report:
         """Report what is due: heartbeats and counters that grew.
 
         Args:
             now_ms: now.
             reachable: whether the driver runs and sees the device. Where it does not, nobody knows the current values:
                 only ``link/state = down`` goes on beating, and growth seen before is reported with the time it was seen.
+            is_current: whether the driver that told a signal still sees the device, where several read it.
         """
         draft = self._draft()
-        for path, series in self._spoken(reachable=reachable):
+        for path, series in self._spoken(is_current, reachable=reachable):
             if _is_due(series, now_ms, _heartbeat_ms(series.signal)):
                 draft.emit(path, series.signal, series.current, now_ms, seen_at_ms=series.current_at_ms)
         for path, series in self._series.items():
             if series.is_pending and draft.series(path) is series and _is_due(series, now_ms, COUNTER_PAUSE_MS):
-                at_ms = now_ms if reachable else series.current_at_ms
+                at_ms = now_ms if reachable and is_current(path) else series.current_at_ms
                 draft.emit(path, series.signal, series.current, at_ms, seen_at_ms=series.current_at_ms)
         return draft.report()
 
@@ -187,18 +194,18 @@ class Reporter:
                 draft.emit(path, series.signal, series.current, series.current_at_ms)
         return draft.report()
 
-    def snapshot(self, now_ms: int, *, reachable: bool) -> Report:
+    def snapshot(self, now_ms: int, *, reachable: bool, is_current: IsCurrent = _always) -> Report:
         """Report the current value of everything, as observed now; of a device out of reach only that it is."""
         draft = self._draft()
-        for path, series in self._spoken(reachable=reachable):
+        for path, series in self._spoken(is_current, reachable=reachable):
             draft.emit(path, series.signal, series.current, now_ms, seen_at_ms=series.current_at_ms)
         return draft.report()
 
-    def _spoken(self, *, reachable: bool) -> Iterator[tuple[str, Series]]:
+    def _spoken(self, is_current: IsCurrent, *, reachable: bool) -> Iterator[tuple[str, Series]]:
         for path, series in self._series.items():
             if series.signal.sort is Sort.EVENT:
                 continue
-            if reachable or (path == LINK_STATE and series.current == LINK_DOWN):
+            if (reachable and is_current(path)) or (path == LINK_STATE and series.current == LINK_DOWN):
                 yield path, series
 
     def _draft(self) -> Draft:

@@ -87,9 +87,7 @@ class UplinkSettings(Section):
 class OutboxSettings(Section):
     """How long what was sent is kept."""
 
-    retention_h: float = Field(
-        default=72, gt=0, description="hours a pack is kept after the broker acknowledged it"
-    )
+    retention_h: float = Field(default=72, gt=0, description="hours a pack is kept after the broker acknowledged it")
     max_bytes: int = Field(default=2_000_000_000, ge=100_000, description="size bound; beyond it the oldest goes")
 
 

@@ -75,14 +75,25 @@ class SupervisedDevice:
         """Hand over what had to wait, and report what is due by the passing of time."""
         for supervised in self.drivers:
             await supervised.connection.release()
-        await self.intake.beat(reachable=self.is_reachable)
+        await self.intake.beat(reachable=self.is_reachable, is_current=self._is_current)
+
+    async def snapshot(self) -> None:
+        """Report every value that is known to be current."""
+        await self.intake.snapshot(reachable=self.is_reachable, is_current=self._is_current)
+
+    def _is_current(self, path: str) -> bool:
+        """Whether the driver that told a signal still reaches the device; the others may go on without it."""
+        return all(
+            supervised.connection.is_reachable for supervised in self.drivers if supervised.connection.speaks_for(path)
+        )
 
     async def drain(self) -> None:
         """Hand over what had to wait and what was held back; drivers have ended."""
         for supervised in self.drivers:
-            supervised.state = DriverState.STOPPED
             await supervised.connection.release()
         await self.intake.drain()
+        for supervised in self.drivers:
+            supervised.state = DriverState.STOPPED
 
 
 class Supervision:
@@ -135,29 +146,33 @@ class Supervision:
 
     async def stop(self) -> None:
         """Report what was held back; drivers have ended."""
+        failed: DependencyUnavailable | None = None
         for device in self.devices:
-            await device.drain()
+            try:
+                await device.drain()
+            except DependencyUnavailable as error:
+                failed = error
         await self._report(self._protocols())
         await self._refused.flush(self._outbox)
+        if failed is not None:
+            raise failed
 
     async def replace(self, gone: Iterable[SupervisedDevice], new: Iterable[SupervisedDevice]) -> None:
         """End the drivers of some devices in order and begin those of others, while the rest run on.
 
         Raises:
-            DependencyUnavailable: what a device had held back cannot be stored; it was not replaced, and runs on.
+            DependencyUnavailable: what a device had held back cannot be stored; none was replaced, and all run on.
         """
-        before = self._protocols()
-        for device in gone:
-            for task in device.tasks:
-                task.cancel()
-            if device.tasks:
-                await asyncio.wait(device.tasks)
-            device.tasks.clear()
-            try:
+        before, ended = self._protocols(), list(gone)
+        await self._end(ended)
+        try:
+            for device in ended:
                 await device.drain()
-            except DependencyUnavailable:
+        except DependencyUnavailable:
+            for device in ended:
                 self._begin(device)
-                raise
+            raise
+        for device in ended:
             self.devices.remove(device)
         for device in new:
             self.devices.append(device)
@@ -166,9 +181,21 @@ class Supervision:
         for protocol in sorted(before - self._protocols()):
             await self.gateway.observe([Observation(f"driver/{protocol}/state", DriverState.STOPPED.value)])
 
+    @staticmethod
+    async def _end(devices: Sequence[SupervisedDevice]) -> None:
+        tasks = [task for device in devices for task in device.tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for device in devices:
+            device.tasks.clear()
+
     # -- one driver --------------------------------------------------------------------------------------------------
 
     def _begin(self, device: SupervisedDevice) -> None:
+        for supervised in device.drivers:
+            supervised.state = DriverState.STARTING
         if self._group is not None:
             device.tasks = [
                 self._group.create_task(
@@ -271,8 +298,7 @@ class Supervision:
             try:
                 for device in tuple(self.devices):
                     await device.beat()
-                await self.gateway.release()
-                await self.gateway.intake.beat(reachable=True)
+                await self.gateway.beat()
                 await self._refused.flush(self._outbox)
             except DependencyUnavailable as error:
                 _log.error("heartbeats wait for the outbox", error=str(error))

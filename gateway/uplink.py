@@ -90,6 +90,7 @@ class Uplink:
         self._client: MqttClient | None = None
         self._greeted = False
         self._flights = Flights(branch_id, settings.window, outbox, clock, metrics)
+        outbox.under_way = self._flights.seqs
         self._stamps = Stamps(branch_id, outbox, clock)
         self._since_ms = 0
         self._inventory_changed = asyncio.Event()

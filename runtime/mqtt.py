@@ -107,6 +107,7 @@ class MqttClient:
         self._connected = asyncio.Event()
         self._connection = 0
         self._listeners: list[Callable[[bool], None]] = []
+        self._refusal = ""
         self._unacknowledged: dict[int, asyncio.Future[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         client = paho.Client(
@@ -160,9 +161,8 @@ class MqttClient:
                 await self._connected.wait()
         except TimeoutError as error:
             where = f"{self._settings.host}:{self._settings.port}"
-            raise DependencyUnavailable(
-                f"broker {where}: no connection within {timeout_s:g} s; is it running?"
-            ) from error
+            why = f"it said {self._refusal}; check user name and rights" if self._refusal else "is it running?"
+            raise DependencyUnavailable(f"broker {where}: no connection within {timeout_s:g} s; {why}") from error
 
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """Call ``listener(connected)`` on the event loop whenever the connection comes or goes."""
@@ -230,6 +230,7 @@ class MqttClient:
 
     def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
+            self._refusal = str(reason)
             _log.warning("broker refused the connection", reason=str(reason))
             return
         self._connection += 1
@@ -241,6 +242,7 @@ class MqttClient:
     def _on_subscribe(
         self, _client: Any, _data: Any, _mid: int, reasons: Sequence[ReasonCode], _properties: Any
     ) -> None:
+        self._refusal = ""
         refused = [name for name, reason in zip(self._subscriptions, reasons, strict=False) if reason.is_failure]
         if refused:
             _log.error("broker refused subscriptions; check what this user may read", topics=refused)

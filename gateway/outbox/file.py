@@ -4,7 +4,7 @@ What a method has returned from survives the death of this process; what was wri
 power too. Packs are cut in a durable transaction, because a number that was sent must never be given to other readings.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -180,9 +180,9 @@ class OutboxFile:
 
     # -- keeping -----------------------------------------------------------------------------------------------------
 
-    def prune(self, older_than_ms: int, most_bytes: int) -> Pruned:
+    def prune(self, older_than_ms: int, most_bytes: int, under_way: Collection[int] = ()) -> Pruned:
         """Delete one batch of what is no longer kept; see :meth:`gateway.outbox.pruning.Pruning.prune`."""
-        return self._pruning.prune(older_than_ms, most_bytes)
+        return self._pruning.prune(older_than_ms, most_bytes, under_way)
 
     def keep_refused(self, refused: Sequence[RefusedInput], counted: int) -> None:
         """Keep refused inputs for inspection, the newest :data:`REFUSED_LIMIT`; ``counted`` includes those left out."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -62,6 +62,8 @@ class Outbox:
         self._urgent = False
         self._dropped = NOTHING_DROPPED
         self._retention = Retention()
+        self.under_way: Callable[[], Collection[int]] = tuple
+        """Gives the packs that are being sent, which are not to be thinned."""
         self._commit_s: deque[float] = deque(maxlen=200)
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -80,6 +82,7 @@ class Outbox:
                 self._executor, OutboxFile, self.path, self._branch_id, self._clock.now_ms()
             )
             uncut = await self._call(self._file.uncut_readings)
+            self._retention = Retention((await self.statistics()).newest_ms)
         except BaseException:
             await self.stop()
             raise
@@ -242,7 +245,12 @@ class Outbox:
         """Delete what is beyond the retention time or the size bound."""
         older_than_ms = self._past_before_ms()
         before = self._dropped.readings
-        while not (pruned := await self._call(self._file.prune, older_than_ms, self._settings.max_bytes)).is_over:
+        while True:
+            pruned = await self._call(
+                self._file.prune, older_than_ms, self._settings.max_bytes, frozenset(self.under_way())
+            )
+            if pruned.is_over:
+                break
             self._dropped += pruned.dropped
         if self._dropped.readings > before:
             _log.error(

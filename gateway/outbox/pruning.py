@@ -1,7 +1,7 @@
 """What an outbox no longer keeps: packs past their time, and at its size bound what is worth the least."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,13 +66,18 @@ class Pruning:
         self._sql = sql
         self._thinned = dict.fromkeys(Rank, 0)  # up to which pack nothing of a rank is left to drop
 
-    def prune(self, older_than_ms: int, most_bytes: int) -> Pruned:
+    def prune(self, older_than_ms: int, most_bytes: int, under_way: Collection[int] = ()) -> Pruned:
         """Delete one batch: packs stored and acknowledged before a time; at the size bound acknowledged packs, oldest first.
 
         Where the size bound is passed by what was never sent, readings are dropped: gauges and counters before states
         before events, of each the oldest first. Their packs stay, and say how much is missing when they are sent.
 
         Call it again until it deletes nothing; a driver that waits for the file gets its turn between.
+
+        Args:
+            older_than_ms: acknowledged before this time: past its retention.
+            most_bytes: the size bound.
+            under_way: packs that are being sent, which are left whole.
         """
         packs = self._delete("max(acked_at_ms, stored_at_ms) < ?", (older_than_ms,), excess=None)
         excess = int(self._sql.one("SELECT bytes FROM outbox")) - most_bytes
@@ -80,7 +85,7 @@ class Pruning:
         if not packs and excess > 0:
             packs = self._delete("acked_at_ms IS NOT NULL", (), excess)
             if not packs:
-                dropped = self._thin(excess)
+                dropped = self._thin(excess, under_way)
         with self._sql.translated():
             self._sql.connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
         return Pruned(packs, dropped)
@@ -104,23 +109,24 @@ class Pruning:
             self._sql.connection.execute("UPDATE outbox SET bytes = bytes - ?", (freed,))
         return count
 
-    def _thin(self, excess: int) -> Dropped:
+    def _thin(self, excess: int, under_way: Collection[int]) -> Dropped:
         """Drop a batch of fragments of packs not acknowledged, of the lowest worth there is."""
         for rank in sorted(Rank, reverse=True):
             rows = self._sql.all(
                 "SELECT pack.seq, pack.stored_at_ms, fragment.id, fragment.readings, length(fragment.payload)"
                 " FROM pack JOIN fragment ON fragment.id BETWEEN first_fragment AND last_fragment"
-                " WHERE acked_at_ms IS NULL AND pack.seq > ? AND rank = ?"
+                " WHERE acked_at_ms IS NULL AND pack.seq > ? AND +rank = ?"  # +: by fragment id, not over all of a rank
                 " ORDER BY pack.seq, fragment.id LIMIT ?",
                 self._thinned[rank],
                 rank,
                 _BATCH,
             )
-            if rows:
-                return self._drop(rank, rows, excess)
+            free = [row for row in rows if row[0] not in under_way]
+            if free:
+                return self._drop(rank, free, excess, passed=len(free) == len(rows))
         return NOTHING_DROPPED
 
-    def _drop(self, rank: Rank, rows: Sequence[Any], excess: int) -> Dropped:
+    def _drop(self, rank: Rank, rows: Sequence[Any], excess: int, *, passed: bool) -> Dropped:
         freed = readings = 0
         stored_at_ms: list[int] = []
         with self._sql.transaction(durable=False):
@@ -137,5 +143,6 @@ class Pruning:
             self._sql.connection.execute(
                 "UPDATE outbox SET bytes = bytes - ?, dropped_readings = dropped_readings + ?", (freed, readings)
             )
-        self._thinned[rank] = rows[len(stored_at_ms) - 1][0] - 1  # of its pack there may be more
+        if passed:
+            self._thinned[rank] = rows[len(stored_at_ms) - 1][0] - 1  # of its pack there may be more
         return Dropped(((rank, readings),), min(stored_at_ms), max(stored_at_ms))

@@ -9,9 +9,14 @@ class Retention:
     A clock that jumps ahead makes every pack look old, and the collector may not have them yet: a broker can lose what it
     acknowledged, and a server can be restored from a backup. So for one retention time after the clock was set nothing goes
     by its age. The size bound holds all the while.
+
+    Args:
+        newest_ms: newest time of the outbox's earlier life, 0 where there is none. A first look more than a retention time
+            later says that the clock was set or the gateway was away for so long; either way nothing goes at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, newest_ms: int = 0) -> None:
+        self._newest_ms = newest_ms
         self._looked_at: tuple[int, float] | None = None
         self._hold_until_s = 0.0
 
@@ -27,7 +32,10 @@ class Retention:
             Milliseconds since 1970 UTC; 0 while ages cannot be told.
         """
         before, self._looked_at = self._looked_at, (now_ms, steady_s)
-        if before is not None:
+        if before is None:
+            if self._newest_ms and now_ms - self._newest_ms > retention_ms:
+                self._hold_until_s = steady_s + retention_ms / 1000
+        else:
             elapsed_ms = (steady_s - before[1]) * 1000
             if abs(now_ms - before[0] - elapsed_ms) > CLOCK_STEP_MS:
                 self._hold_until_s = steady_s + retention_ms / 1000

@@ -37,7 +37,7 @@ class Branch:
             ("127.0.0.1", self.port),
             account,
             habits=WITHOUT_MISHAPS,
-            **{  # type: ignore[arg-type]
+            **{
                 "supervision_s": 0.2,
                 "reply_timeout_s": 0.3,
                 "pause": Backoff(0.05, 0.1),

@@ -317,6 +317,46 @@ async def test_new_settings_begin_and_end_devices_while_the_others_are_read_on(b
     assert (figures.pending_readings, figures.starts) == (0, 1)
 
 
+async def test_a_reload_while_the_disk_is_full_changes_nothing_and_can_be_made_again(branch: Branch) -> None:
+    first = branch.device("atm-01", saying(("link/state", "up"), ("idc/insertions", 1)))
+    second = branch.device("atm-02", saying(("link/state", "up"), ("idc/insertions", 1)))
+    async with branch.running() as app:
+        async with asyncio.timeout(10):
+            await first.idle.wait()
+            await second.idle.wait()
+        for supervised in app._composed.supervision._drivers():  # growth held back, so that the end has to store it
+            await supervised.connection.observe([Observation("idc/insertions", 5)])
+        before = app.settings
+        none_left = before.model_copy(update={"devices": ()})
+        await app.outbox._submit(lambda: app.outbox._file._sql.connection.execute("PRAGMA query_only = ON"))
+        for _ in range(2):
+            with pytest.raises(DependencyUnavailable):
+                await app.reload(none_left)
+        assert app.settings is before
+        assert len(app._composed.supervision.devices) == 2
+        await app.outbox._submit(lambda: app.outbox._file._sql.connection.execute("PRAGMA query_only = OFF"))
+        await app.reload(none_left)
+        assert app._composed.supervision.devices == []
+        assert [device.id for device in app.inventory().devices] == ["gateway"]
+
+
+async def test_a_certificate_that_cannot_be_used_leaves_the_uplink_alone(branch: Branch, tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("no certificate")
+    driver = branch.device("atm-01", saying(("link/state", "up")))
+    async with Listener(branch.broker) as listener, branch.running() as app:
+        await asyncio.wait_for(driver.idle.wait(), 10)
+        wanted = app.settings.model_copy(
+            update={"broker": app.settings.broker.model_copy(update={"tls_ca": authority}), "health_s": 0.2}
+        )
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match=r"ca\.pem"):
+                await app.reload(wanted)
+        assert app.settings.health_s == 0.1
+        await app._composed.own.observe([Observation("gateway/event", "still here")])
+        await listener.until(lambda: "still here" in series(listener, "gateway/gateway/event"))
+
+
 async def test_a_change_that_needs_a_restart_changes_nothing(branch: Branch) -> None:
     branch.device("atm-01", saying(("link/state", "up")))
     async with branch.running() as app:

@@ -135,6 +135,38 @@ async def test_a_port_that_is_taken_is_said_of_a_panel(broker: BrokerSettings, t
     assert str(port) in found[2].detail
 
 
+async def test_an_alarm_that_comes_during_a_check_is_not_acknowledged_so_that_the_panel_keeps_it(
+    broker: BrokerSettings, tmp_path: Path
+) -> None:
+    port = free_port()
+    connection = {"driver": "dc09", "listen_host": "127.0.0.1", "listen_port": port, "account": "1234"}
+    panel = DeviceSettings.model_validate({"id": "alm-01", "kind": "alarm_panel", "connection": connection})
+    made = settings(tmp_path, broker).model_copy(update={"devices": (panel,)})
+    answer = b"nothing was read"
+
+    async def call() -> None:
+        nonlocal answer
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    break
+                except OSError:
+                    await asyncio.sleep(0.05)
+            writer.write(b'\n70B80027"ADM-CID"0007L0#1234[#1234|1130 01 015]\r')
+            try:
+                async with asyncio.timeout(3):
+                    answer = await reader.read(100)
+            except TimeoutError:
+                answer = b""
+            writer.close()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(call())
+        found = await check(made, SystemClock(), 15)
+    assert (found[2].ok, answer) == (True, b""), found[2].detail
+
+
 async def test_a_fault_of_ours_is_not_taken_for_the_devices(broker: BrokerSettings, tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         await tried(settings(tmp_path, broker, "atm-01"), raising(ZeroDivisionError()))

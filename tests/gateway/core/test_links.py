@@ -42,3 +42,13 @@ def test_a_merged_link_is_what_the_catalogue_allows() -> None:
     for driver, word in (("xfs", "up"), ("snmp", "down"), ("snmp", "up"), ("xfs", "down")):
         report = reporter.take(links.merged(driver, [Observation("link/state", word)]), 1_800_000_000_000)
         assert report.refusals == ()
+
+
+def test_who_is_down_no_longer_speaks_for_what_two_can_see() -> None:
+    links = Links()
+    assert say(links, "xfs", "ups/battery", "normal") == [("ups/battery", "normal")]
+    say(links, "xfs", "link/state", "down")
+    assert say(links, "snmp", "ups/battery", "low") == [("ups/battery", "low")]
+    say(links, "xfs", "link/state", "up")
+    assert say(links, "xfs", "ups/battery", "normal") == []
+    assert links.told_by("ups/battery") == "snmp"

@@ -312,6 +312,32 @@ def test_gauges_and_counters_are_dropped_before_states_before_events(
         assert numbers == list(range(dropped.of(Rank.EVENT), 300)), "the oldest events go first"
 
 
+def test_a_batch_of_pruning_looks_at_no_more_than_its_packs(tmp_path: Path) -> None:
+    with opened(tmp_path / "outbox.db") as file:
+        for number in range(50):
+            file.store(mixed(number), NOW_MS + number, 200, durable=False)
+            file.cut(200, everything=True)
+        queries: list[str] = []
+        file._sql.connection.set_trace_callback(queries.append)
+        file.prune(0, 10)
+        file._sql.connection.set_trace_callback(None)
+        (query,) = (text for text in queries if "JOIN fragment" in text)
+        plan = [row[3] for row in file._sql.connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert any("fragment USING INTEGER PRIMARY KEY" in step for step in plan), plan
+        assert not any("AUTOMATIC" in step for step in plan), plan
+
+
+def test_packs_that_are_being_sent_are_left_whole(tmp_path: Path) -> None:
+    with opened(tmp_path / "outbox.db") as file:
+        filled(file, 10, range(0))
+        while not file.prune(0, 10, under_way=[3, 4]).is_over:
+            pass
+        assert [pack.seq for pack in everything(file) if pack.readings] == [3, 4]
+        while not file.prune(0, 10).is_over:
+            pass
+        assert [pack.dropped for pack in everything(file)] == [1] * 10
+
+
 def texts(packs: list[StoredPack]) -> list[object]:
     rows = [row for pack in packs for row in readings_of(Header(PackId(BRANCH, "b", 1), NOW_MS), pack.fragments)]
     return [value for name, value, _ in rows if name.endswith("/cdm/error")]
