@@ -1,6 +1,7 @@
 """Simulated branches and the gateway settings that fit them."""
 
 import asyncio
+import errno
 import signal
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -221,11 +222,20 @@ async def run_simulation(
     if failures:
         supervisor.add(player)
     names = " ".join(str(path) for path in paths[:3]) + (" …" if len(paths) > 3 else "")
-    await supervisor.run(
-        lambda: say(
-            f"{count} branches with {count * len(branches[0].devices)} devices are simulated. Start their gateways:\n  branchwatch gateway {names}"
+    devices = count * len(branches[0].devices)
+    try:
+        await supervisor.run(
+            lambda: say(
+                f"{count} branches with {devices} devices are simulated. Start their gateways:\n  branchwatch gateway {names}"
+            )
         )
-    )
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        last_port = first_port + count * PORTS - 1
+        raise ConfigurationError(
+            f"ports {first_port} to {last_port}: {error.strerror}; is another simulation running? give another --first-port"
+        ) from error
 
 
 async def run_load(

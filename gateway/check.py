@@ -24,6 +24,7 @@ from contracts.signals import Presence, path_pattern
 from gateway.driver import Identity, Observation
 from gateway.drivers.registry import DRIVERS, DriverType, driver_of
 from gateway.links import LINK_STATE
+from gateway.outbox.lock import OutboxLock
 from gateway.settings import DeviceSettings, GatewaySettings
 from runtime.clock import Clock
 from runtime.mqtt import MqttClient
@@ -144,6 +145,8 @@ async def _outbox(settings: GatewaySettings) -> Finding:
     folder = settings.outbox_path.parent
     try:
         await asyncio.to_thread(_write_into, settings)
+    except ConfigurationError as error:  # a gateway that runs also listens where panels and sensors call
+        return Finding("outbox", False, str(error), ("stop the gateway for the check", "检查前请先停止网关"))
     except OSError as error:
         advice = ("make it writable for this user, or set data_dir", "请赋予写权限或修改 data_dir")
         return Finding("outbox", False, f"{folder} cannot be written: {error.strerror}", advice)
@@ -163,6 +166,7 @@ def _write_into(settings: GatewaySettings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder):
         pass
+    OutboxLock(settings.outbox_path).release()
 
 
 async def _broker(settings: GatewaySettings) -> Finding:
@@ -210,7 +214,9 @@ async def _device(
 
 
 def _late(subject: str, witness: _Witness, wait_s: float) -> Finding:
-    if not witness.values:
+    if witness.values.get("link/auth") == "notAuthorized":
+        return _failed(subject, DeviceRefused("the device does not accept the user name and password"))
+    if witness.values.get(LINK_STATE, "unknown") == "unknown":
         why = f": {witness.refusals[-1]}" if witness.refusals else ""
         advice = (
             "check power, cable and address; a device that calls by itself needs this gateway's address and port",

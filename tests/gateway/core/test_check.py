@@ -1,6 +1,7 @@
 """Trying a gateway's settings: each thing that can be wrong is said, with what to do, and the rest is tried all the same."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from contracts.signals import DeviceKind
 from gateway.check import Finding, check
 from gateway.driver import Driver, Identity, Observation, Sink
 from gateway.drivers.registry import DRIVERS, DriverType
+from gateway.outbox.lock import OutboxLock
 from gateway.settings import DeviceSettings, GatewaySettings, OutboxSettings
 from runtime.clock import Clock, SystemClock
 from runtime.settings import BrokerSettings
@@ -165,6 +167,27 @@ async def test_an_alarm_that_comes_during_a_check_is_not_acknowledged_so_that_th
         tasks.create_task(call())
         found = await check(made, SystemClock(), 15)
     assert (found[2].ok, answer) == (True, b""), found[2].detail
+
+
+async def test_a_gateway_that_runs_is_named(broker: BrokerSettings, tmp_path: Path) -> None:
+    made = settings(tmp_path, broker)
+    lock = OutboxLock(made.outbox_path)
+    try:
+        outbox, _ = await tried(made)
+    finally:
+        lock.release()
+    assert not outbox.ok
+    assert f"process {os.getpid()} has it open" in outbox.detail
+
+
+async def test_a_password_that_is_not_taken_is_said(broker: BrokerSettings, tmp_path: Path) -> None:
+    async def locked(sink: Sink) -> None:
+        await sink.observe([Observation("link/state", "degraded"), Observation("link/auth", "notAuthorized")])
+
+    _, _, found = await tried(settings(tmp_path, broker, "atm-01"), locked)
+    assert not found.ok
+    assert "user name and password" in found.detail
+    assert "密码" in found.line()
 
 
 async def test_a_fault_of_ours_is_not_taken_for_the_devices(broker: BrokerSettings, tmp_path: Path) -> None:
