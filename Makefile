@@ -11,10 +11,10 @@ build: $(VENV)/.run
 demo: $(VENV)/.run
 	$(BIN)/branchwatch demo $(ARGS)
 
-# Tests wait more than they compute, so four processes share the machine's cores.
+# Tests wait more than they compute, so four processes share the machine's cores; in this order the long ones do not come last.
 test: $(VENV)/.test
 	sh tests/debian_packages.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
