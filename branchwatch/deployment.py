@@ -159,6 +159,25 @@ class Deployment:
 
         await wait_until("every device is connected", connected, timeout_s, self.gateways)
 
+    async def wait_caught_up(self, timeout_s: float = 60) -> None:
+        """Wait until the collector has every pack that each gateway had made, without a hole, and one made since.
+
+        A gateway that is just waiting before it connects again makes no packs, and could not send at its end what it has.
+
+        Raises:
+            DependencyUnavailable: not in time; the message quotes the end of the gateways' log.
+        """
+        made = {
+            branch.branch_id: item.last_seq for branch, item in zip(self.branches, self.outboxes(), strict=True)
+        }  # fmt: skip
+
+        async def caught_up() -> bool:
+            items = (await self.api.get("/api/v1/gateways"))["items"]
+            found = {item["branch_id"]: item["committed_packs"] for item in items if not item["open_holes"]}
+            return all(found.get(branch_id, 0) > seq for branch_id, seq in made.items())
+
+        await wait_until("every gateway has caught up", caught_up, timeout_s, self.gateways)
+
     async def wait_drained(self, timeout_s: float = 60) -> None:
         """Wait until the collector has committed every pack the gateways made.
 

@@ -38,6 +38,7 @@ class Trial:
         """Stop the gateways in order, drain, hold the panels' answered events against the store, stop the server, count."""
         deployment = self.deployment
         await self._panels_are_heard()
+        await deployment.wait_caught_up()
         await deployment.gateways.end()
         await deployment.wait_drained()
         for device_id, panel in self.panels().items():
