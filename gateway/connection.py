@@ -226,10 +226,8 @@ class Connection:
             lost = self._held[oldest]
             del self._held[oldest]
             after = self._held[oldest]
-            self._held[oldest] = _HandOver(after.observations, {**lost.keep, **after.keep})
-            self._held_weight = (
-                sum(given.weight for given in self._held) if lost.keep else self._held_weight - lost.weight
-            )
+            heir = self._held[oldest] = _HandOver(after.observations, {**lost.keep, **after.keep})
+            self._held_weight += heir.weight - after.weight - lost.weight
             self.overrun += len(lost.observations)
             self._metrics.overrun.labels(self.intake.branch_id, self.driver).inc(len(lost.observations))
 

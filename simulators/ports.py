@@ -1,7 +1,11 @@
 """Loopback ports for simulated devices."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from pathlib import Path
 from typing import Final
 
 LOWEST, HIGHEST = 10_240, 32_000
@@ -9,13 +13,18 @@ LOWEST, HIGHEST = 10_240, 32_000
 when a device that was off the net listens again.
 """
 
+_BLOCK: Final = 256
+"""Ports that one process takes for itself at a time, so that another does not choose them before they are listened on."""
+
 _TRIES: Final = 200
+
+_held: Final[
+    dict[int, int]
+] = {}  # lock files this process has open, by number of the block; the system lets go of them
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports nobody uses over TCP or UDP, one after the other.
-
-    They are drawn anew each time, so that two runs at the same time hardly choose the same ones.
+    """Loopback ports nobody uses over TCP or UDP and no other simulation chose, one after the other.
 
     Raises:
         OSError: no ``count`` free ports in a row were found.
@@ -23,10 +32,26 @@ def free_ports(count: int) -> list[int]:
     chance = random.SystemRandom()
     for _ in range(_TRIES):
         first = chance.randrange(LOWEST, HIGHEST - count)
-        ports = list(range(first, first + count))
-        if all(_is_free(port) for port in ports):
-            return ports
+        ports = range(first, first + count)
+        blocks = {port // _BLOCK for port in ports}
+        if all(_take(block) for block in sorted(blocks)) and all(_is_free(port) for port in ports):
+            return list(ports)
     raise OSError(f"no {count} free ports in a row between {LOWEST} and {HIGHEST}")
+
+
+def _take(block: int) -> bool:
+    """Whether a block is this process's."""
+    if block in _held:
+        return True
+    place = Path(tempfile.gettempdir()) / f"branchwatch-ports-{os.getuid()}-{block}.lock"
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    _held[block] = descriptor
+    return True
 
 
 def _is_free(port: int) -> bool:
