@@ -1,11 +1,8 @@
 """Loopback ports for simulated devices."""
 
-import fcntl
-import os
 import random
 import socket
-import tempfile
-from pathlib import Path
+import sys
 from typing import Final
 
 LOWEST, HIGHEST = 10_240, 32_000
@@ -40,17 +37,16 @@ def free_ports(count: int) -> list[int]:
 
 
 def _take(block: int) -> bool:
-    """Whether a block is this process's."""
-    if block in _held:
+    """Whether a block is this process's: whoever binds its name has it, until it ends."""
+    if block in _held or sys.platform != "linux":  # elsewhere such names would be files
         return True
-    place = Path(tempfile.gettempdir()) / f"branchwatch-ports-{os.getuid()}-{block}.lock"
-    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    name = socket.socket(socket.AF_UNIX)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+        name.bind(f"\0branchwatch-ports-{block}")
+    except OSError:
+        name.close()
         return False
-    _held[block] = descriptor
+    _held[block] = name
     return True
 
 
