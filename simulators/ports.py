@@ -15,9 +15,8 @@ _BLOCK: Final = 256
 
 _TRIES: Final = 200
 
-_held: Final[
-    dict[int, int]
-] = {}  # lock files this process has open, by number of the block; the system lets go of them
+_held: Final[dict[int, socket.socket]] = {}
+"""Bound names that stand for this process's blocks, by number of the block; the system lets go of them."""
 
 
 def free_ports(count: int) -> list[int]:
