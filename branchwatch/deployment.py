@@ -17,7 +17,8 @@ from branchwatch.child import Child
 from branchwatch.demo_report import Packs, Percentiles, ReadingCounts
 from branchwatch.simulation import make_branches, write_gateway_settings
 from collector.adapters.duckdb_store import DuckDbStore
-from collector.app import STORE_FILE
+from collector.settings import CollectorSettings
+from collector.stores import STORE_DIRECTORY
 from contracts.errors import DependencyUnavailable
 from gateway.outbox.figures import OutboxStatistics, statistics
 from runtime.broker import EmbeddedBroker
@@ -25,7 +26,6 @@ from runtime.clock import SystemClock
 from simulators.ports import free_ports
 from simulators.scenario import Scenario
 
-_STORE_MEMORY_MB: Final = 512
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 
 
@@ -208,7 +208,8 @@ class Deployment:
     async def completeness(self) -> Completeness:
         """Hold what was produced against what is stored; the server has to be stopped."""
         produced = sum(item.produced for item in self.outboxes())
-        store = DuckDbStore(self._server_dir / STORE_FILE, SystemClock(), _STORE_MEMORY_MB)
+        settings = CollectorSettings()
+        store = DuckDbStore(self._server_dir / STORE_DIRECTORY, SystemClock(), settings.duckdb, settings.retention)
         await store.open()
         try:
             audit, latency = await store.audit(), await store.latency()

@@ -1,12 +1,11 @@
 """The collector put together: what it is made of, in which order it starts, and what others may ask it."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from collector.adapters.duckdb_store import DuckDbStore
 from collector.decoding import Decoder
 from collector.fleet import Fleet
 from collector.gaps import Gaps
@@ -24,15 +23,15 @@ from collector.reception import Reception
 from collector.review import IntakeReview
 from collector.series import SeriesRegistry
 from collector.settings import CollectorSettings
-from collector.store import Audit, Latency, TimeSeriesStore
+from collector.store import Audit, Damage, Latency, TimeSeriesStore
+from collector.stores import make_store
+from collector.upkeep import StoreUpkeep
 from collector.uplink import UplinkSignals
 from runtime.clock import Clock
 from runtime.database import Database
 from runtime.event_log import EventLog
 from runtime.settings import BrokerSettings
 from runtime.supervisor import Backoff, Service
-
-STORE_FILE: Final = "readings.duckdb"
 
 
 class Collector:
@@ -70,7 +69,7 @@ class Collector:
         metrics = IntakeMetrics(registry)
         self._patience = Patience(Backoff(first_s=0.2, most_s=5.0), metrics.waiting.set)
         series, latest = SeriesRegistry(), LatestValues()
-        self._store = DuckDbStore(data_dir / STORE_FILE, clock, settings.store_memory_mb)
+        self._store = make_store(settings, data_dir, database, clock)
         self.fleet = Fleet(database, event_log)
         gaps = Gaps(database, event_log, clock)
         self.quarantine = Quarantine(
@@ -88,6 +87,7 @@ class Collector:
             hole_policy(settings), self.fleet, ledger, gaps, uplink, presence, clock, metrics, self._patience
         )  # fmt: skip
         self._intake = Intake(settings, broker, self.reception, review, self._patience)
+        self._upkeep = StoreUpkeep(self._store, clock, metrics)
         self._records = Records(self._store, self.fleet, gaps, self.quarantine, ledger, self.reception)
         self.readings = Readings(self.fleet, series, latest, self._store, clock)
         self._status = IntakeStatus(self.fleet, ledger, gaps, self.reception, review)
@@ -95,7 +95,7 @@ class Collector:
 
     def services(self) -> list[Service]:
         """The collector's services in order of start. The listener has to be ready before them, gateways come after."""
-        return [self._records, self._intake]
+        return [self._records, self._upkeep, self._intake]
 
     @property
     def store(self) -> TimeSeriesStore:
@@ -105,6 +105,10 @@ class Collector:
     def intake_status(self) -> list[GatewayIntake]:
         """How the intake of each gateway stands, ordered by branch."""
         return self._status.all()
+
+    def damages(self) -> Sequence[Damage]:
+        """Parts of the store that cannot be read."""
+        return self._store.damages()
 
     def unavailable(self) -> list[str]:
         """What the collector waits for now: ``broker``, ``store``, ``listener`` or ``ops database``; empty when ready."""
@@ -130,7 +134,13 @@ class Records:
     name = "time-series store"
 
     def __init__(
-        self, store: DuckDbStore, fleet: Fleet, gaps: Gaps, quarantine: Quarantine, ledger: Ledger, reception: Reception
+        self,
+        store: TimeSeriesStore,
+        fleet: Fleet,
+        gaps: Gaps,
+        quarantine: Quarantine,
+        ledger: Ledger,
+        reception: Reception,
     ) -> None:
         self._store = store
         self._fleet = fleet

@@ -29,6 +29,10 @@ class StoreHistory:
     def position(self) -> int:
         return self._store.position
 
+    @property
+    def replayable_from(self) -> int:
+        return self._store.replayable_from
+
     def series(self) -> Sequence[SeriesInfo]:
         return self._registry.all()
 

@@ -15,6 +15,11 @@ class History(Protocol):
         """Position of the newest commit. Below a listener's checkpoint after a restore from a backup."""
         ...
 
+    @property
+    def replayable_from(self) -> int:
+        """Position from which on commits can be taken again one by one."""
+        ...
+
     def series(self) -> Sequence[SeriesInfo]:
         """All series; the index is the series number."""
         ...

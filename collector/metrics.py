@@ -65,6 +65,14 @@ class IntakeMetrics:
             registry=registry,
         )
 
+        self.compacted = Counter(
+            "branchwatch_readings_compacted", "readings put in order by the store", registry=registry
+        )
+        self.expired = Counter("branchwatch_readings_expired", "readings past their retention", registry=registry)
+        self.damaged_files = Gauge(
+            "branchwatch_store_damaged_files", "parts of the store that cannot be read", registry=registry
+        )
+
     def watch(self, inbox: Callable[[], float], connected: Callable[[], float]) -> None:
         """Read these whenever somebody scrapes."""
         self._inbox.set_function(inbox)

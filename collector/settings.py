@@ -14,6 +14,36 @@ SILENCE_S: Final = 180.0
 _LOOKS_IN_SILENCE: Final = 4
 
 
+class RetentionSettings(Section):
+    """How long the time-series store keeps what, counted back from now by the time of observation."""
+
+    readings_days: int = Field(
+        default=90, ge=4, le=36_500, description="readings; longer than gateways keep theirs, 72 h"
+    )
+    minutes_days: int = Field(default=400, ge=4, le=36_500, description="roll-ups of a minute")
+    hours_days: int = Field(default=3_650, ge=4, le=36_500, description="roll-ups of an hour")
+    events_days: int = Field(default=400, ge=4, le=36_500, description="texts of event signals")
+
+    @model_validator(mode="after")
+    def _roll_ups_outlive_readings(self) -> Self:
+        if not self.readings_days <= self.minutes_days <= self.hours_days:
+            raise ValueError(
+                f"readings_days {self.readings_days}, minutes_days {self.minutes_days}, hours_days {self.hours_days}: "
+                "expected each at least as long as the one before"
+            )
+        return self
+
+
+class DuckDbSettings(Section):
+    """The embedded store, in files under ``data_dir``."""
+
+    memory_mb: int = Field(default=512, ge=64, description="memory for buffers and sorting, in MiB")
+    recent_hours: float = Field(default=2.0, ge=0.01, le=24, description="age at which readings are put in order")
+    recent_readings: int = Field(
+        default=20_000_000, ge=1_000, description="readings at which they are put in order, however young they are"
+    )
+
+
 class CollectorSettings(Section):
     """What a collector takes in, how it batches, when it asks for packs again and what it keeps of refused ones."""
 
@@ -43,7 +73,8 @@ class CollectorSettings(Section):
         ge=0,
         description="refusals for each gateway and reason that wait for an inventory or their time, kept whole",
     )
-    store_memory_mb: int = Field(default=512, ge=64, description="memory for the store's buffers, in MiB")
+    retention: RetentionSettings = RetentionSettings()
+    duckdb: DuckDbSettings = DuckDbSettings()
 
     def owns(self, branch_id: str) -> bool:
         """Whether a branch belongs to the slot of this collector."""

@@ -2,11 +2,18 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Protocol
 
 from collector.intervals import IntervalSet
 from contracts.pack import PackId
 from contracts.readings import EventReading, Float64s, Int64s, ReadingBatch
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+ROLL_UPS_MS: Final = (MINUTE_MS, HOUR_MS)
+"""Lengths of the buckets that a store keeps beyond the readings themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,7 @@ class SeriesRow:
 
 @dataclass(frozen=True, slots=True)
 class SeriesRange:
-    """Readings of one series in order of observation.
+    """Readings of one series in order of observation; of one time in order of arrival.
 
     Attributes:
         observed_at_ms: milliseconds since 1970 UTC, ascending, shape (n,).
@@ -30,6 +37,77 @@ class SeriesRange:
 
     observed_at_ms: Int64s
     value: Float64s
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Readings of one series summed up by stretches of equal length; one without a reading is left out.
+
+    Attributes:
+        begins_at_ms: begin of each bucket, milliseconds since 1970 UTC, a multiple of its length, ascending, shape (n,).
+        count: readings, at least 1, shape (n,).
+        minimum: least value, shape (n,).
+        maximum: largest value, shape (n,).
+        mean: sum of the values divided by their count, shape (n,).
+        last: value of the newest reading, shape (n,).
+        increase: what a counter rose by from the newest reading before the bucket (from the bucket's own first, where the
+            query knows of none before) to the newest in it, shape (n,). A value below the one before it is a counter that
+            began again at 0: it rose by that value. Added up over buckets this is the increase over all of them.
+    """
+
+    begins_at_ms: Int64s
+    count: Int64s
+    minimum: Float64s
+    maximum: Float64s
+    mean: Float64s
+    last: Float64s
+    increase: Float64s
+
+
+class Tier(StrEnum):
+    """What a file of the store holds of its period."""
+
+    RECENT = "recent"  # what has not been compacted
+    READINGS = "readings"
+    ROLL_UPS = "roll_ups"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A part of the store that cannot be read. It is left where it is, under a name that says so.
+
+    Attributes:
+        file: where it is now.
+        tier: what it held.
+        from_ms: begin of its period, milliseconds since 1970 UTC; ``None`` where nobody knows.
+        to_ms: end of its period, not included; ``None`` where nobody knows.
+        reason: what went wrong when it was read.
+        found_at_ms: when that was.
+    """
+
+    file: Path
+    tier: Tier
+    from_ms: int | None
+    to_ms: int | None
+    reason: str
+    found_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What one call of :meth:`TimeSeriesStore.maintain` did.
+
+    Attributes:
+        compacted: readings put in order.
+        expired: readings and roll-ups deleted because their period is over; where the store does it by itself, 0.
+        bytes_freed: given back to the disk.
+        more: whether there is more to do at once.
+    """
+
+    compacted: int = 0
+    expired: int = 0
+    bytes_freed: int = 0
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +159,36 @@ class Latency:
 class TimeSeriesStore(Protocol):
     """Keeps readings, events, series and the identities of committed packs.
 
-    Concurrency: one caller appends, one call at a time; any number read meanwhile and see whole commits only.
+    Concurrency: one caller appends, one call at a time; one calls :meth:`maintain`, one call at a time, also while the other
+    appends; any number read meanwhile and see whole commits only.
     Every method raises ``DependencyUnavailable`` where the store does not answer.
     Whoever opened the store closes it, after the last call has returned.
+
+    Readings of one series and one time that came in different packs are two readings. Times are ``observed_at`` in
+    milliseconds since 1970 UTC throughout; intervals are half open, ``from_ms <= observed_at < to_ms``.
     """
+
+    async def open(self) -> None:
+        """Open what is there, or make it where there is nothing; the first call.
+
+        Raises:
+            DependencyUnavailable: it is held by another process, does not answer or cannot be written.
+        """
+        ...
 
     @property
     def position(self) -> int:
         """Number of the newest commit, 0 in an empty store."""
+        ...
+
+    @property
+    def replayable_from(self) -> int:
+        """Position from which on the store still knows which reading came with which commit.
+
+        Commits up to it are compacted: their readings are there, in order of observation, and their own order is not. It
+        moves up with :meth:`maintain` and stays at least an hour's commits behind, unless so many came that an hour of them
+        would not fit.
+        """
         ...
 
     async def load_series(self) -> Sequence[SeriesRow]:
@@ -106,7 +206,9 @@ class TimeSeriesStore(Protocol):
 
         Idempotent for each pack: where all ``packs`` are committed already, nothing is written. After
         ``DependencyUnavailable`` the outcome is unknown; the caller calls again with the same arguments until it returns,
-        and the store finds out whether it had committed, also where there are no packs.
+        and the store finds out whether it had committed, also where there are no packs. A store that cannot commit all of
+        it in one transaction writes what is idempotent first, so that packs which come again after a kill, in whatever
+        batches, change nothing.
 
         Args:
             batch: readings and events in arrival order; their series are known or among ``new_series``.
@@ -121,6 +223,25 @@ class TimeSeriesStore(Protocol):
         """
         ...
 
+    async def maintain(self, now_ms: int) -> Upkeep:
+        """Do a piece of the upkeep that is due: order what is old, roll it up, delete what is past its retention.
+
+        No reader sees anything of it but ``replayable_from`` and the end of a retention. A kill at any moment loses nothing
+        and doubles nothing. The caller calls again soon where there is ``more``, else after a while.
+
+        Args:
+            now_ms: milliseconds since 1970 UTC, what retentions are counted back from.
+        """
+        ...
+
+    def damages(self) -> Sequence[Damage]:
+        """Parts that were found unreadable since this store was opened first, oldest first; remembered over a restart.
+
+        What else the store holds is served all the same. With what was recent its pack identities are gone, so that gateways
+        which still have it are asked for it again. Empty for a store that is not files of ours.
+        """
+        ...
+
     async def latest(self) -> ReadingBatch:
         """The reading with the newest ``observed_at`` of each series, of whatever lane, ordered by series, without events."""
         ...
@@ -132,22 +253,60 @@ class TimeSeriesStore(Protocol):
         of live readings of one time the first to be committed stands, as for such a reader.
 
         Args:
-            as_of_position: look at commits up to this one only.
+            as_of_position: look at commits up to this one only; one before ``replayable_from`` is taken for it.
         """
         ...
 
     async def range(self, series: int, from_ms: int, to_ms: int, limit: int) -> SeriesRange:
-        """Readings of a series with ``from_ms <= observed_at < to_ms``; the newest ``limit`` where there are more."""
+        """Readings of a series in an interval; the newest ``limit`` where there are more."""
+        ...
+
+    async def ranges(self, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Mapping[int, SeriesRange]:
+        """:meth:`range` of several series at once, ``limit`` for each; a series without readings is left out."""
+        ...
+
+    async def buckets(self, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> Mapping[int, Buckets]:
+        """Several series summed up by time, late readings included; a series without readings is left out.
+
+        Where the readings of a bucket are past their retention, it comes from the roll-up of the longest length that
+        divides ``bucket_ms`` and is still kept.
+
+        Args:
+            series: numbers of series.
+            from_ms: begin, rounded down to a whole bucket.
+            to_ms: end, rounded up to a whole bucket.
+            bucket_ms: length of a bucket, at least 1. Multiples of :data:`MINUTE_MS` or :data:`HOUR_MS` are served from
+                roll-ups and so are fast over long times; others from the readings alone.
+
+        Raises:
+            ValueError: ``bucket_ms`` is less than 1.
+        """
         ...
 
     async def events(self, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Sequence[EventReading]:
-        """Events of some series with ``from_ms <= observed_at < to_ms``, ascending; the newest ``limit`` of them."""
+        """Events of some series in an interval, ascending; the newest ``limit`` of them."""
         ...
 
     def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:
         """Every commit after ``position`` in commit order, as it was appended.
 
         Commits that are made while the scan runs may or may not be seen; those before its start are.
+
+        Args:
+            position: where to begin; one before ``replayable_from`` is taken for it.
+        """
+        ...
+
+    def scan(self, from_ms: int, to_ms: int, series: Sequence[int] | None = None) -> AsyncIterator[ReadingBatch]:
+        """All readings and events of an interval in order of observation, in batches of bounded size; for back-tests.
+
+        No two batches share a time, and within a batch readings and events are each in ascending order; readings of one
+        series and one time come in order of arrival while that is known.
+
+        Args:
+            from_ms: begin.
+            to_ms: end, not included.
+            series: numbers of series, ``None`` for all.
         """
         ...
 
@@ -156,7 +315,7 @@ class TimeSeriesStore(Protocol):
         ...
 
     async def latency(self) -> Latency:
-        """How long live readings took from observation to commit."""
+        """How long live readings of the commits after ``replayable_from`` took from observation to commit."""
         ...
 
     async def close(self) -> None:

@@ -115,7 +115,13 @@ class Rules:
             self._figures.active.set(sum(active for _, _, active in counts))
             self._resume(stored)
             self._stored = checkpoint or condition_rows.Checkpoint(history.position, 0)
-            self._position = min(self._stored.position, history.position)
+            self._position = max(min(self._stored.position, history.position), history.replayable_from)
+            if self._stored.position < self._position:
+                _log.warning(
+                    "the rules' checkpoint is older than the commits the store can give again: it was restored from a backup",
+                    checkpoint=self._stored.position,
+                    replayed_from=self._position,
+                )
             if self._stored.position > history.position:
                 _log.warning(
                     "the store is older than the rules' checkpoint: it was restored from a backup, or is another one",

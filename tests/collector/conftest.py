@@ -5,7 +5,27 @@ from pathlib import Path
 
 import pytest
 
+from collector.store import TimeSeriesStore
+from runtime.clock import ManualClock
 from runtime.database import Database, metadata, sqlite_url
+from tests.collector.stores import NOW_MS, STORES, Opener, opened
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW_MS)
+
+
+@pytest.fixture(params=STORES)
+async def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Opener]:
+    """Opens one and the same store, once on each kind."""
+    async with opened(request.param, tmp_path, clock) as open_again:
+        yield open_again
+
+
+@pytest.fixture
+async def store(opener: Opener) -> TimeSeriesStore:
+    return await opener()
 
 
 @pytest.fixture

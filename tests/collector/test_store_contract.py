@@ -1,76 +1,15 @@
-"""What every time-series store has to hold to; a further adapter joins by one line in ``opened``."""
-
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+"""What every time-series store has to hold to: commits, their identities, and reading them back."""
 
 import numpy as np
 import pytest
 
-from collector.adapters.duckdb_store import DuckDbStore
-from collector.store import SeriesRow, TimeSeriesStore
+from collector.store import TimeSeriesStore
 from contracts.errors import DependencyUnavailable
 from contracts.pack import PackId
 from contracts.readings import EventReading, ReadingBatch
 from runtime.clock import ManualClock
-
-NOW_MS = 1_795_000_000_000
-SERIES = [
-    SeriesRow(0, "BR1/atm-01", "atm", "cdm/unit1/count"),
-    SeriesRow(1, "BR1/atm-01", "atm", "cdm/device"),
-    SeriesRow(2, "BR1/gateway", "gateway", "uplink/state"),
-    SeriesRow(3, "BR1/atm-01", "atm", "cdm/error"),
-]
-
-Opener = Callable[[], Awaitable[TimeSeriesStore]]
-
-
-@asynccontextmanager
-async def opened(name: str, directory: Path, clock: ManualClock) -> AsyncIterator[Opener]:
-    """Opens the same store again and again; what is still open at the end is closed."""
-    stores: list[TimeSeriesStore] = []
-
-    async def open_again() -> TimeSeriesStore:
-        for store in stores:
-            await store.close()
-        assert name == "duckdb"
-        store = DuckDbStore(directory / "store" / "readings.duckdb", clock)
-        await store.open()
-        stores.append(store)
-        return store
-
-    yield open_again
-    for store in stores:
-        await store.close()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOW_MS)
-
-
-@pytest.fixture(params=["duckdb"])
-async def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Opener]:
-    async with opened(request.param, tmp_path, clock) as open_again:
-        yield open_again
-
-
-@pytest.fixture
-async def store(opener: Opener) -> TimeSeriesStore:
-    return await opener()
-
-
-def pack(seq: int, boot: str = "boot-a") -> PackId:
-    return PackId("BR1", boot, seq)
-
-
-def rows(batch: ReadingBatch) -> list[tuple[int, int, float, bool]]:
-    columns = (batch.series, batch.observed_at_ms, batch.value, batch.live)
-    return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
-async def scan(store: TimeSeriesStore, position: int) -> list[tuple[int, ReadingBatch]]:
-    return [commit async for commit in store.scan_since(position)]
+from tests.collector.stores import NOW_MS, SERIES, Opener, pack, rows
+from tests.collector.stores import scan_commits as scan
 
 
 async def test_an_empty_store_is_at_position_zero_and_holds_nothing(store: TimeSeriesStore) -> None:
