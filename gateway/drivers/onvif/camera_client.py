@@ -1,13 +1,5 @@
-"""Asks a camera over ONVIF, with onvif-zeep-async.
+"""Asks a camera over ONVIF, and translates what goes wrong."""
 
-Of that library this uses the service descriptions, the messages built and read from them, the authentication and what it
-knows of cameras' quirks. Not used are its subscription managers, which start tasks that nobody owns, and its sessions, which
-read answers of any size. Imported only where a camera is read: it costs 15 MB, and 25 MB more for the descriptions, which
-all cameras of the process share.
-"""
-
-import asyncio
-import logging
 import ssl
 import time
 from collections.abc import Callable, Coroutine
@@ -15,42 +7,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
-from weakref import WeakKeyDictionary
 
 import aiohttp
-from zeep import Settings as ZeepSettings
 from zeep.exceptions import Fault
 
 from contracts.errors import DeviceError, DeviceMisbehaved, DeviceRefused, DeviceUnreachable
 from gateway.driver import Identity
+from gateway.drivers.onvif.guarded_camera import GuardedCamera
 from gateway.drivers.onvif.notification import read_time
 from gateway.drivers.onvif.settings import Settings
 from gateway.drivers.onvif.soap_answer import AnswerGate, UnfitAnswer
 from gateway.drivers.onvif.soap_transport import NotAuthorized, SoapTransport, open_session
 from runtime.clock import Clock
 
-_root = logging.getLogger()
-_before = (_root.handlers[:], _root.level)
-
-from onvif import ONVIFCamera  # type: ignore[import-untyped]  # noqa: E402
-
-_root.handlers[:], _ = _before  # the library sets up the process's logs when it is imported
-_root.setLevel(_before[1])
-for _noisy in ("onvif", "zeep"):
-    logging.getLogger(_noisy).setLevel(
-        logging.CRITICAL
-    )  # they write the camera's answers, and tracebacks for odd dates
-
 _DEVICE: Final = "http://www.onvif.org/ver10/device/wsdl"
 EVENTS: Final = "http://www.onvif.org/ver10/events/wsdl"
 MEDIA: Final = "http://www.onvif.org/ver10/media/wsdl"
 SEARCH: Final = "http://www.onvif.org/ver10/search/wsdl"
 
+_JUMP: Final = timedelta(seconds=2)
+"""A camera's clock told otherwise by more than this was set; it tells whole seconds only."""
+
 _REFUSALS: Final = ("notauthorized", "failedauthentication", "invalidsecurity", "unauthorized")
-
-_READING: Final = ZeepSettings(strict=False, xml_huge_tree=False, forbid_dtd=True)
-
-_LOADING: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
 
 _Answer = TypeVar("_Answer")
 
@@ -80,53 +58,6 @@ class Recordings:
     newest_at: datetime | None
 
 
-class _GuardedCamera(ONVIFCamera):  # type: ignore[misc]
-    """The library's camera whose services use our transports and bounds."""
-
-    def __init__(self, settings: Settings, calls: SoapTransport, pulls: SoapTransport) -> None:
-        credentials = settings.credentials
-        super().__init__(
-            f"https://{settings.host}" if settings.tls else settings.host,
-            settings.port,
-            credentials.username if credentials else None,
-            credentials.password if credentials else None,
-            no_cache=True,  # the library's cache is a file in the user's home; the descriptions are files already
-        )
-        self._calls = calls
-        self._pulls = pulls
-        self._skew: timedelta | None = None
-
-    async def create_onvif_service(
-        self, name: str, port_type: str | None = None, read_timeout: int | None = None, write_timeout: int | None = None
-    ) -> Any:
-        # The library reads a description once for all cameras, but several times where several ask before it is read: eight
-        # cameras that connect at once would cost 130 MB.
-        async with _LOADING.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            service = await super().create_onvif_service(name, port_type, read_timeout, write_timeout)
-        for client in (service.zeep_client, service.zeep_client_authless):
-            client.transport = self._pulls if name == "pullpoint" else self._calls
-            client.settings = _READING
-            if self.user is None:
-                client.wsse = None
-        self._follow_clock(service)
-        return service
-
-    async def update_xaddrs(self) -> None:
-        await super().update_xaddrs()
-        self.follow_clock(self._skew)  # the library forgets it
-
-    def follow_clock(self, skew: timedelta | None) -> None:
-        """Let what is signed from now on carry the camera's own time."""
-        self._skew = skew
-        self.dt_diff = skew  # for absolute times of subscriptions
-        for service in self.services.values():
-            self._follow_clock(service)
-
-    def _follow_clock(self, service: Any) -> None:
-        if service.zeep_client.wsse is not None:
-            service.zeep_client.wsse.dt_diff = self._skew
-
-
 class CameraClient:
     """One camera's ONVIF services. Use as a context manager; safe to call from several tasks.
 
@@ -152,7 +83,7 @@ class CameraClient:
         most = settings.answer_most_bytes
         self._calls = SoapTransport(self._session, gate, most, settings.timeout_s)
         self._pulls = SoapTransport(self._session, gate, most, settings.pull_s + settings.timeout_s)
-        self.camera: Any = _GuardedCamera(settings, self._calls, self._pulls)
+        self.camera: Any = GuardedCamera(settings, self._calls, self._pulls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -163,11 +94,16 @@ class CameraClient:
 
     async def read_clock(self) -> ClockReading:
         """Compare clocks, and sign from now on with the camera's time."""
-        service = await self._opened(self.camera.create_devicemgmt_service)
+        service = await self.ask(self.camera.create_devicemgmt_service)
         try:
-            answer, round_trip_s = await self._timed(service.authless_GetSystemDateAndTime)
+            return await self._read_clock(service.authless_GetSystemDateAndTime)
         except DeviceRefused:  # against the standard, some ask for a user here, too
-            answer, round_trip_s = await self._timed(service.GetSystemDateAndTime)
+            return await self._read_clock(service.GetSystemDateAndTime)
+
+    async def _read_clock(self, operation: Callable[..., Coroutine[Any, Any, Any]]) -> ClockReading:
+        began_s = time.monotonic()
+        answer = await self._ask_once(operation)
+        round_trip_s = time.monotonic() - began_s
         device_at = _time_of(answer)
         if device_at is None:
             return ClockReading(None, round_trip_s)
@@ -177,9 +113,15 @@ class CameraClient:
         self.camera.follow_clock(timedelta(seconds=skew_s))
         return ClockReading(round(skew_s, 3), round_trip_s)
 
+    @property
+    def skew(self) -> timedelta:
+        """Camera minus gateway, as last read."""
+        skew: timedelta = self.camera.skew
+        return skew
+
     async def read_identity(self) -> Identity:
         """Who the camera says it is; the first call that needs a user."""
-        service = await self._opened(self.camera.create_devicemgmt_service)
+        service = await self.ask(self.camera.create_devicemgmt_service)
         answer = await self.ask(service.GetDeviceInformation)
         return Identity(
             maker=_text(answer, "Manufacturer"),
@@ -226,7 +168,7 @@ class CameraClient:
         """Where the stream of the chosen profile is; ``None`` where the camera has no media service or no such profile."""
         if not self.has(MEDIA):
             return None
-        service = await self._opened(self.camera.create_media_service)
+        service = await self.ask(self.camera.create_media_service)
         profiles = list(await self.ask(service.GetProfiles) or ())
         wanted = self._settings.profile
         for profile in profiles:
@@ -242,22 +184,38 @@ class CameraClient:
         """The span of what is recorded; ``None`` where the camera cannot tell."""
         if not self.has(SEARCH):
             return None
-        service = await self._opened(self.camera.create_search_service)
+        service = await self.ask(self.camera.create_search_service)
         answer = await self.ask(service.GetRecordingSummary)
         if getattr(answer, "NumberRecordings", None) == 0:
             return Recordings(None, None)
         return Recordings(_sound(getattr(answer, "DataFrom", None)), _sound(getattr(answer, "DataUntil", None)))
 
-    async def _timed(self, operation: Callable[..., Coroutine[Any, Any, Any]]) -> tuple[Any, float]:
-        began_s = time.monotonic()
-        answer = await self.ask(operation)
-        return answer, time.monotonic() - began_s
-
-    async def _opened(self, create: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        return await self.ask(create)
-
     async def ask(self, operation: Callable[..., Coroutine[Any, Any, _Answer]], params: Any = None) -> _Answer:
-        """Call an operation of the library and translate what goes wrong."""
+        """Call an operation of the library and translate what goes wrong.
+
+        A signature carries the camera's time, so one whose clock was set refuses us with the right password, too. A refusal
+        therefore makes us look at the clock, and where it was set the call is made once more. It is not where it was not: a
+        wrong password twice is a step towards a locked account.
+        """
+        signed_with = self.skew
+        try:
+            return await self._ask_once(operation, params)
+        except NotAuthorized:
+            if not await self._clock_was_set(since=signed_with):
+                raise
+        return await self._ask_once(operation, params)
+
+    async def _clock_was_set(self, since: timedelta) -> bool:
+        if self._settings.credentials is None:
+            return False
+        try:
+            service = await self._ask_once(self.camera.create_devicemgmt_service)
+            await self._read_clock(service.authless_GetSystemDateAndTime)
+        except DeviceError:
+            return False
+        return abs(self.skew - since) > _JUMP
+
+    async def _ask_once(self, operation: Callable[..., Coroutine[Any, Any, _Answer]], params: Any = None) -> _Answer:
         host = self._settings.host
         try:
             return await (operation() if params is None else operation(params))

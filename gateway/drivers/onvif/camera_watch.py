@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from contracts.errors import DeviceError, DeviceMisbehaved, DeviceUnreachable
@@ -70,7 +70,6 @@ class CameraWatch:
         self._clock = clock
         self._steady_s = steady_s
         self._soon_s = min(settings.poll_s, _SOON_S)
-        self._skew_s = 0.0
         self._answering = asyncio.Event()
         self._access = asyncio.Event()
         self._no_access = asyncio.Event()
@@ -118,7 +117,6 @@ class CameraWatch:
                 self._link.round_trip_s = reading.round_trip_s
                 seen = []
                 if reading.skew_s is not None:
-                    self._skew_s = reading.skew_s
                     seen = [Observation("clock/skew", reading.skew_s), *self._state.sync_age(self._device_now_at())]
                 await self._answered(seen)
             await self._wait_for_look(self._soon_s if failures else self._settings.poll_s)
@@ -145,7 +143,7 @@ class CameraWatch:
                 await self._look_now.wait()
 
     def _device_now_at(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC) + timedelta(seconds=self._skew_s)
+        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC) + self._client.skew
 
     # -- does it let us in -------------------------------------------------------------------------------------------
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
-from onvif.zeep_aiohttp import AIOHTTPTransport  # type: ignore[import-untyped]
 from zeep.wsdl.utils import etree_to_string
 
 from contracts.errors import DeviceRefused, DeviceUnreachable
+from gateway.drivers.onvif.library import AIOHTTPTransport
 from gateway.drivers.onvif.rtsp_conversation import Credentials
 from gateway.drivers.onvif.soap_answer import AnswerGate, UnfitAnswer
 

@@ -180,6 +180,34 @@ async def test_a_wrong_password_is_told_and_not_tried_again_soon() -> None:
     assert bench.sink.last("link/state") == "degraded"
 
 
+@pytest.mark.parametrize("jump", [timedelta(hours=8), -timedelta(days=3), timedelta(seconds=45)])
+async def test_a_clock_that_is_set_locks_nobody_out(jump: timedelta) -> None:
+    bench = Bench(poll_s=900, recording_s=0.2)  # the clock is not looked at by itself again
+    async with bench.running():
+        await bench.until_said("link/state", "up")
+        bench.camera.clock_offset = jump
+        summaries = bench.camera.asked.count("GetRecordingSummary")
+        await bench.until(lambda: bench.camera.asked.count("GetRecordingSummary") >= summaries + 3)
+        bench.camera.waiting.append(message(LOSS, {"State": "true"}, {"Source": "v1"}))
+        await bench.until_said("video/signal_loss", "true")
+    assert 1 <= bench.camera.refused <= 4  # each of the calls that were under way, once
+    assert "notAuthorized" not in bench.sink.all("link/auth")
+    assert "lost" not in bench.sink.all("link/subscription")
+
+
+async def test_a_wrong_password_of_a_camera_whose_clock_was_set_is_tried_once_more_only() -> None:
+    bench = Bench(poll_s=900, recording_s=0.2)
+    async with bench.running():
+        await bench.until_said("link/state", "up")
+        bench.camera.clock_offset = timedelta(hours=1)
+        bench.camera.password = "other"
+        await bench.until_said("link/auth", "notAuthorized")
+        refused = bench.camera.refused
+        clocks = bench.camera.asked.count("GetSystemDateAndTime")
+        assert 2 <= refused <= 6  # two at most for each of pulling, asking for the recordings and logging in
+        assert clocks <= 5
+
+
 async def test_a_password_that_becomes_right_is_let_in() -> None:
     bench = Bench(auth_retry_s=0.2)
     bench.camera.password = bench.stream.password = "other"
