@@ -33,6 +33,11 @@ class Rivalry:
         """Connections in a row that did not live."""
         return self._short
 
+    @property
+    def is_likely(self) -> bool:
+        """Whether so many connections did not live that somebody else seems to use our name."""
+        return self._short >= SUSPICIOUS_FROM
+
     def lost(self, lasted_s: float) -> float:
         """Note a connection that was lost by no doing of ours.
 

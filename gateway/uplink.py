@@ -147,13 +147,20 @@ class Uplink:
             await self._cut_full()
 
     async def stop(self) -> None:
-        """Within ``stop_s`` send the rest of the live stream and a small backlog, await acknowledgements, say offline."""
-        client, self._client = self._client, None
-        if client is None:
+        """Within ``stop_s`` send the rest of the live stream and a small backlog, await acknowledgements, say offline.
+
+        While the broker is left alone, this connects once more for it: whoever had the connection may be gone.
+        """
+        client = self._client
+        if client is None and not self.sessions:
             return
         try:
             async with asyncio.timeout(self._settings.stop_s):
-                if client.connected and self._greeted:
+                if client is None:
+                    client = await self._connect()
+                    await client.wait_connected(self._settings.stop_s)
+                    await self._finish(client)
+                elif client.connected and self._greeted:
                     await self._finish(client)
         except (TimeoutError, DependencyUnavailable) as error:
             _log.warning(
@@ -163,7 +170,9 @@ class Uplink:
                 error=str(error) or "timeout",
             )
         finally:
-            await client.stop()
+            if self._client is not None:
+                await self._client.stop()
+                self._client = None
             self._greeted = False
             self._metrics.connected.labels(self._branch_id).set(0)
         with contextlib.suppress(DependencyUnavailable):  # unmarked packs are sent again and dropped as duplicates
@@ -172,7 +181,7 @@ class Uplink:
     async def _finish(self, client: MqttClient) -> None:
         await self._flights.note_acknowledged()
         await self._outbox.cut(everything=True)
-        upto_seq = self._backlog.upto_seq
+        upto_seq = self.backlog_upto
         live = await self._outbox.unacknowledged(upto_seq, 2**53, 1000)
         backlog = await self._outbox.unacknowledged(0, upto_seq, _FINISH_BACKLOG)
         for channel, packs in ((Channel.TELEMETRY, live), (Channel.BACKFILL, backlog)):
@@ -180,6 +189,8 @@ class Uplink:
                 if pack.seq not in self._flights:
                     await self._flights.send(client, channel, pack)
         while self._flights:
+            if self._lost.is_set() and self._rivalry.is_likely:
+                raise DependencyUnavailable("another client took the connection again")
             await self._flights.wait_settled(1)
             await self._flights.note_acknowledged()
         goodbye = self._status(online=False, since_ms=await self._stamps.next_ms())

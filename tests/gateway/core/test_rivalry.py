@@ -10,9 +10,11 @@ import pytest
 
 from gateway.outbox import Outbox
 from gateway.rivalry import SHORT_S, SUSPICIOUS_FROM, Rivalry
+from gateway.uplink import Uplink
+from runtime.mqtt import MqttClient
 from runtime.settings import BrokerSettings
 from runtime.supervisor import Backoff
-from tests.gateway.core.test_uplink import running, until
+from tests.gateway.core.test_uplink import QUICK, running, statuses, until
 from tests.gateway.core.wire import BRANCH, Listener, new_outbox, reading
 
 
@@ -102,6 +104,63 @@ async def fight(at: BrokerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             await ours.store([reading(1)], urgent=True)
             await listener.until(lambda: any("idc/insertions" in name for name in names(listener)), timeout_s=60)
             await until(lambda: uplink.is_connected, timeout_s=60)
+
+
+async def test_a_gateway_that_is_stopped_while_it_holds_off_sends_what_it_has(
+    broker: BrokerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Recorder()
+    monkeypatch.setattr("gateway.uplink._log", log)
+    async with Listener(broker) as listener, opened(tmp_path / "one.db") as ours:
+        async with running(broker, ours) as uplink:
+            await taken_away(broker, uplink, log)
+            await ours.store([reading(1)], urgent=True)
+        await listener.until(lambda: any("idc/insertions" in name for name in names(listener)))
+        await listener.until(lambda: not statuses(listener)[-1])
+        assert (await ours.statistics()).pending_readings == 0
+
+
+async def test_a_gateway_that_is_stopped_while_a_rival_takes_every_connection_gives_up_and_keeps_its_readings(
+    broker: BrokerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Recorder()
+    monkeypatch.setattr("gateway.uplink._log", log)
+    async with opened(tmp_path / "one.db") as ours:
+        async with running(broker, ours, QUICK.model_copy(update={"stop_s": 60})) as uplink:
+            await taken_away(broker, uplink, log)
+            await ours.store([reading(1)], urgent=True)
+            real_finish = uplink._finish
+
+            async def finish(client: MqttClient) -> None:
+                await take_away(broker)
+                await until(uplink._lost.is_set)
+                await real_finish(client)
+
+            monkeypatch.setattr(uplink, "_finish", finish)
+            began_s = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began_s < 30, "it does not fight for all the time it has"
+        (given_up,) = [values for _, text, values in log.said if "stopped before everything" in text]
+        assert given_up["error"] == "another client took the connection again"
+        assert (await ours.statistics()).pending_readings == 1
+
+
+async def taken_away(at: BrokerSettings, uplink: Uplink, log: Recorder) -> None:
+    """Take the connection away until the uplink holds off, and leave it alone then."""
+    while not log.accusations():
+        await until(lambda: uplink.is_connected or bool(log.accusations()))
+        sessions = uplink.sessions
+        await take_away(at)
+        await until(lambda: uplink.sessions > sessions or bool(log.accusations()))  # noqa: B023  (awaited here)
+    await until(lambda: uplink._client is None)
+
+
+async def take_away(at: BrokerSettings) -> None:
+    rival = MqttClient(at, f"branchwatch-gateway-{BRANCH}")
+    rival.start()
+    try:
+        await rival.wait_connected(10)
+    finally:
+        await rival.stop()
 
 
 def names(listener: Listener) -> list[str]:
