@@ -1,12 +1,13 @@
 """Reception: what a micro-batch of messages means, and in which order it takes effect.
 
-Statuses and inventories come first, so that packs of the same batch find their devices. Refusals are kept before the rest
-of their pack is committed: a crash in between brings the pack again, and keeping the same refusal of its records twice has
-no effect.
+It has two steps, so that a batch can be read while the one before it is being committed. Preparing reads it: statuses and
+inventories first, so that packs of the same batch find their devices. Committing lets it take effect, one batch after
+another in the order in which they were prepared. Refusals are kept before the rest of their pack is committed: a crash in
+between brings the pack again, and keeping the same refusal of its records twice has no effect.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -38,19 +39,34 @@ _PACKS_AT_A_STRETCH = 20
 
 
 @dataclass(slots=True)
-class _Batch:
-    """What a micro-batch comes to."""
+class Prepared:
+    """What a micro-batch comes to, read and not yet committed.
+
+    Attributes:
+        now_ms: when it was read, milliseconds since 1970 UTC.
+        columns: its readings.
+        packs: identities of what it consists of, in the order of arrival.
+        refused: what goes into quarantine.
+        dropped: packs that came without some of their readings, and how many those are.
+        announced: whether the devices of a branch are others now.
+    """
 
     now_ms: int
-    columns: Columns
-    packs: list[PackId]
-    refused: list[Refused]
+    columns: Columns = field(default_factory=Columns)
+    packs: list[PackId] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
     dropped: list[tuple[PackId, int]] = field(default_factory=list)
     announced: bool = False
 
 
 class Reception:
-    """Takes micro-batches, one at a time.
+    """Takes micro-batches.
+
+    One task may prepare batches while another commits them: each calls one method at a time, and batches are committed in
+    the order in which they were prepared. How many are prepared and not yet committed is the callers' to bound. A pack that
+    comes again while its first copy is under way is a duplicate: acknowledge batches in order, so that none is acknowledged
+    before what it repeats is durable. What else reaches the store or the listener (:meth:`release_due`, the review) comes
+    from the task that commits, between two commits.
 
     ``owns`` tells the branches of this collector's slot: what others hold in the same ops database is theirs to release.
     """
@@ -83,13 +99,49 @@ class Reception:
         self._patience = patience
         self._owns = owns
         self._contents = RecentContents()
+        self._under_way: set[PackId] = set()
+        self._uncommitted: deque[Prepared] = deque()
         self.duplicates: Counter[str] = Counter()
         """Packs dropped as already committed since this process started, by branch."""
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Let messages take effect; returned means durable, so they may be acknowledged. Never refuses to go on."""
+        await self.commit(await self.prepare(messages))
+
+    async def prepare(self, messages: Sequence[Message]) -> Prepared:
+        """Read messages; nothing of their packs takes effect. Waits for the ops database where statuses or inventories came.
+
+        Hand what it gives to :meth:`commit`. Cut short, it leaves nothing behind that keeps the messages from being taken
+        when they come again.
+        """
         self._metrics.batch.observe(len(messages))
-        batch = _Batch(self._clock.now_ms(), Columns(), [], [])
+        batch = Prepared(self._clock.now_ms())
+        try:
+            await self._prepare(messages, batch)
+        except BaseException:
+            self._under_way.difference_update(batch.packs)
+            raise
+        self._uncommitted.append(batch)
+        return batch
+
+    async def commit(self, prepared: Prepared) -> None:
+        """Let a batch take effect; returned means durable, so its messages may be acknowledged.
+
+        Raises:
+            ValueError: another batch was prepared before it and is not committed, or it is committed already.
+        """
+        if not self._uncommitted or self._uncommitted[0] is not prepared:
+            raise ValueError(
+                "reception: a batch was handed in out of turn; commit batches in the order of their preparation"
+            )
+        if prepared.announced:
+            await self.tell_devices()
+            await self.release()  # before any pack: whether a held row's pack is committed tells if it comes again
+        await self._commit(prepared)
+        self._under_way.difference_update(prepared.packs)
+        self._uncommitted.popleft()
+
+    async def _prepare(self, messages: Sequence[Message], batch: Prepared) -> None:
         packs: list[tuple[topics.Topic, Message]] = []
         for message in messages:
             try:
@@ -102,14 +154,10 @@ class Reception:
                 self._refuse_message(message, violation, batch)
         if batch.announced:
             self._decoder.forget_names()
-            await self.tell_devices()
-            await self.release()  # before any pack: whether a held row's pack is committed tells if it comes again
-        seen: set[PackId] = set()
         for count, (topic, message) in enumerate(packs, 1):
-            self._take_pack(topic, message, seen, batch)
+            self._take_pack(topic, message, batch)
             if count % _PACKS_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
-        await self._commit(batch)
 
     async def tell_devices(self) -> None:
         """Tell the listener which devices exist."""
@@ -149,7 +197,7 @@ class Reception:
 
     async def _release_all(self, find: Callable[[], Awaitable[list[Held]]]) -> None:
         while held := await self._patience.insist("ops database", find):
-            batch = _Batch(self._clock.now_ms(), Columns(), [], [])
+            batch = Prepared(self._clock.now_ms())
             for item in held:
                 self._take_held(item, batch)
             await self._commit(batch)
@@ -158,7 +206,7 @@ class Reception:
 
     # -- one message -------------------------------------------------------------------------------------------------
 
-    async def _take_small(self, topic: topics.Topic, message: Message, batch: _Batch) -> None:
+    async def _take_small(self, topic: topics.Topic, message: Message, batch: Prepared) -> None:
         if not self._owns(topic.branch_id):
             return  # every slot hears of every branch; see :func:`collector.lanes.live_filters`
         if topic.channel is Channel.STATUS:
@@ -167,7 +215,7 @@ class Reception:
             await self._take_inventory(topic.branch_id, message, batch)
         # What remains is what we send to gateways: the broker gives us our own words back.
 
-    async def _take_status(self, branch_id: str, message: Message, batch: _Batch) -> None:
+    async def _take_status(self, branch_id: str, message: Message, batch: Prepared) -> None:
         status = parse_status(message.payload)
         state = self._presence.hear(branch_id, status, self._fleet.gateways.get(branch_id), batch.now_ms)
         if state is None:
@@ -175,7 +223,7 @@ class Reception:
         await self._patience.insist("ops database", lambda: self._fleet.hear(state))
         self._uplink.connection(branch_id, online=state.online, at_ms=state.since_ms, columns=batch.columns)
 
-    async def _take_inventory(self, branch_id: str, message: Message, batch: _Batch) -> None:
+    async def _take_inventory(self, branch_id: str, message: Message, batch: Prepared) -> None:
         if len(message.payload) > self._decoder.most_bytes:
             detail = f"{len(message.payload)} bytes, expected at most {self._decoder.most_bytes}"
             raise ContractViolation(RefusalCode.OVERSIZED, detail)
@@ -183,18 +231,18 @@ class Reception:
         change = await self._patience.insist("ops database", lambda: self._fleet.announce(inventory, batch.now_ms))
         batch.announced = batch.announced or change is not None
 
-    def _take_pack(self, topic: topics.Topic, message: Message, seen: set[PackId], batch: _Batch) -> None:
+    def _take_pack(self, topic: topics.Topic, message: Message, batch: Prepared) -> None:
         decoded = self._decoder.decode(message.payload, topic.branch_id, batch.now_ms)
         pack_id = None if decoded.header is None else decoded.header.pack_id
         live = topic.channel is Channel.TELEMETRY
-        if pack_id is not None and (pack_id in seen or self._ledger.has(pack_id)):
+        if pack_id is not None and self._is_taken(pack_id):
             self._take_again(topic, message, pack_id, decoded, batch)
         elif pack_id is None or decoded.is_refused_whole:
             self._refuse_whole(topic, message, decoded.refusals, batch)
             if pack_id is not None:
-                self._settle(refused_as(pack_id), seen, batch)
+                self._settle(refused_as(pack_id), batch)
         else:
-            self._settle(pack_id, seen, batch)
+            self._settle(pack_id, batch)
             if decoded.header is not None and decoded.header.dropped:
                 batch.dropped.append((pack_id, decoded.header.dropped))
             if live:
@@ -203,14 +251,18 @@ class Reception:
             batch.columns.extend(decoded.columns, live=live)
             self._refuse_records(topic.branch_id, message.topic, live, pack_id, decoded.refusals, batch)
 
-    def _settle(self, pack_id: PackId, seen: set[PackId], batch: _Batch) -> None:
+    def _settle(self, pack_id: PackId, batch: Prepared) -> None:
         """Commit an identity with the batch, once."""
-        if pack_id not in seen and not self._ledger.has(pack_id):
-            seen.add(pack_id)
+        if not self._is_taken(pack_id):
+            self._under_way.add(pack_id)
             batch.packs.append(pack_id)
 
+    def _is_taken(self, pack_id: PackId) -> bool:
+        """Whether a pack is committed, or will be before anything that comes now."""
+        return pack_id in self._under_way or self._ledger.has(pack_id)
+
     def _take_again(
-        self, topic: topics.Topic, message: Message, pack_id: PackId, decoded: Decoded, batch: _Batch
+        self, topic: topics.Topic, message: Message, pack_id: PackId, decoded: Decoded, batch: Prepared
     ) -> None:
         """A pack of an identity that is taken already: dropped where it is the same one, refused where it is not."""
         comparison = self._contents.compare(pack_id, message.payload)
@@ -230,7 +282,7 @@ class Reception:
             )
             self._refuse_whole(topic, message, [Refusal(RefusalCode.SEQ_REUSED, detail)], batch)
 
-    def _take_held(self, held: Held, batch: _Batch) -> None:
+    def _take_held(self, held: Held, batch: Prepared) -> None:
         if not self._ledger.has(held.pack_id) or self._ledger.has(held.released_as):
             return  # its pack never was committed and comes again whole; or these records were released already
         columns, refusals = self._decoder.decode_records(held.payload, held.branch_id, batch.now_ms)
@@ -240,7 +292,9 @@ class Reception:
 
     # -- refusals ----------------------------------------------------------------------------------------------------
 
-    def _refuse_whole(self, topic: topics.Topic, message: Message, refusals: Sequence[Refusal], batch: _Batch) -> None:
+    def _refuse_whole(
+        self, topic: topics.Topic, message: Message, refusals: Sequence[Refusal], batch: Prepared
+    ) -> None:
         """Keep and count a pack of which nothing is taken, as often as it comes."""
         live = topic.channel is Channel.TELEMETRY
         for refusal in refusals:
@@ -248,7 +302,7 @@ class Reception:
                 self._refuse(topic.branch_id, message.topic, message.payload, live, None, [refusal], batch)
         self._refuse_records(topic.branch_id, message.topic, live, None, refusals, batch)
 
-    def _refuse_message(self, message: Message, violation: ContractViolation, batch: _Batch) -> None:
+    def _refuse_message(self, message: Message, violation: ContractViolation, batch: Prepared) -> None:
         try:
             branch_id = topics.parse(message.topic).branch_id
         except ContractViolation:
@@ -262,7 +316,7 @@ class Reception:
         live: bool,
         pack_id: PackId | None,
         refusals: Sequence[Refusal],
-        batch: _Batch,
+        batch: Prepared,
     ) -> None:
         """Put records that share a reason and a device into one row."""
         groups: dict[tuple[RefusalCode, str], list[Refusal]] = {}
@@ -281,7 +335,7 @@ class Reception:
         live: bool,
         pack_id: PackId | None,
         group: Sequence[Refusal],
-        batch: _Batch,
+        batch: Prepared,
     ) -> None:
         first = group[0]
         self._metrics.refused.labels(str(first.code)).inc(len(group))
@@ -302,7 +356,7 @@ class Reception:
             )
         )
 
-    async def _commit(self, batch: _Batch) -> None:
+    async def _commit(self, batch: Prepared) -> None:
         await self._patience.insist("ops database", lambda: self._quarantine.keep(batch.refused))
         await self._patience.insist("ops database", lambda: self._gaps.note_dropped(batch.dropped))
         await self._ledger.commit(batch.columns.batch(), batch.packs)
