@@ -21,8 +21,10 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from bench.outage import Outage
-from collector.app import STORE_FILE, Collector
+from collector.adapters.duckdb_store import RECENT_FILE
+from collector.app import Collector
 from collector.settings import CollectorSettings
+from collector.stores import STORE_DIRECTORY
 from rules.app import Rules
 from rules.settings import RulesSettings
 from runtime.broker import EmbeddedBroker
@@ -179,7 +181,7 @@ async def measure(outage: Outage, directory: Path) -> Result:
             process.go_on()
             produced = sum((await process.told())["produced"].values())
             last = await _settled(collector, produced)
-        return _result(outage, directory / STORE_FILE, facts, produced, *last)
+        return _result(outage, directory / STORE_DIRECTORY / RECENT_FILE, facts, produced, *last)
     finally:
         await broker.stop()
 

@@ -23,6 +23,11 @@ CREATE TABLE IF NOT EXISTS event (
     series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, position BIGINT NOT NULL
 );
 ALTER TABLE event ADD COLUMN IF NOT EXISTS live BOOLEAN DEFAULT true;
+CREATE TABLE IF NOT EXISTS roll_up (
+    length_ms BIGINT NOT NULL, series INTEGER NOT NULL, begin BIGINT NOT NULL, count BIGINT NOT NULL,
+    minimum DOUBLE NOT NULL, maximum DOUBLE NOT NULL, total DOUBLE NOT NULL, first DOUBLE NOT NULL,
+    last DOUBLE NOT NULL, rise DOUBLE NOT NULL
+);
 """
 """No index: DuckDB's zone maps serve time and position, and an index would cost the writer more than the reading.
 
@@ -69,6 +74,36 @@ GROUP BY series, observed_at ORDER BY series
 RANGE: Final = """
 SELECT observed_at, value FROM reading WHERE series = ? AND observed_at >= ? AND observed_at < ?
 ORDER BY observed_at DESC LIMIT ?
+"""
+
+READINGS_OF: Final = """
+SELECT series, observed_at, value FROM reading
+WHERE series IN (SELECT unnest(?)) AND observed_at >= ? AND observed_at < ? ORDER BY series, observed_at, rowid
+"""
+
+SUMS: Final = ("series", "begin", "count", "minimum", "maximum", "total", "first", "last", "rise")
+
+ROLL_UPS_OF: Final = f"""
+SELECT {", ".join(SUMS)} FROM roll_up
+WHERE series IN (SELECT unnest(?)) AND begin >= ? AND begin < ? AND length_ms = ? ORDER BY series, begin
+"""  # noqa: S608  (put together from constants)
+
+EXPIRING: Final = (
+    "SELECT series, observed_at, value FROM reading WHERE observed_at < ? ORDER BY series, observed_at, rowid"
+)
+
+SCAN_BOUNDS: Final = """
+SELECT min(observed_at), max(observed_at) FROM (SELECT observed_at FROM reading UNION ALL SELECT observed_at FROM event)
+"""
+
+SCAN_TIME: Final = """
+SELECT series, observed_at, value, live FROM reading
+WHERE observed_at >= $1 AND observed_at < $2 AND ($3 IS NULL OR list_contains($3, series)) ORDER BY observed_at, rowid
+"""
+
+SCAN_TIME_EVENTS: Final = """
+SELECT series, observed_at, text, live FROM event
+WHERE observed_at >= $1 AND observed_at < $2 AND ($3 IS NULL OR list_contains($3, series)) ORDER BY observed_at, rowid
 """
 
 EVENTS: Final = """

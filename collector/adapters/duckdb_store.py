@@ -1,4 +1,4 @@
-"""The embedded time-series store: one DuckDB file, one writing thread, readers on cursors of their own.
+"""The embedded time-series store: DuckDB files in a directory, one writing thread, readers on cursors of their own.
 
 A commit is one DuckDB transaction over readings, events, pack identities and new series, so they cannot get out of step.
 """
@@ -8,15 +8,27 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
 from collector.adapters import duckdb_schema as sql
+from collector.adapters.duckdb_sums import Sums, buckets_by_series, joined, summed_up
 from collector.intervals import IntervalSet
-from collector.store import Audit, Latency, SeriesRange, SeriesRow
+from collector.settings import DuckDbSettings, RetentionSettings
+from collector.store import (
+    HOUR_MS,
+    ROLL_UPS_MS,
+    Audit,
+    Buckets,
+    Damage,
+    Latency,
+    SeriesRange,
+    SeriesRow,
+    Upkeep,
+)
 from contracts.errors import DependencyUnavailable
 from contracts.pack import PackId
 from contracts.readings import EventReading, ReadingBatch
@@ -26,28 +38,34 @@ from runtime.logs import get_logger
 _log = get_logger(__name__)
 _T = TypeVar("_T")
 
-READERS = 2
-SCAN_READINGS_AT_ONCE = 100_000
+READERS: Final = 2
+SCAN_READINGS_AT_ONCE: Final = 100_000
+RECENT_FILE: Final = "recent.duckdb"
+DAY_MS: Final = 24 * HOUR_MS
 
 
 class DuckDbStore:
-    """A :class:`collector.store.TimeSeriesStore` in one file.
+    """A :class:`collector.store.TimeSeriesStore` in a directory.
 
     Args:
-        path: the file.
+        directory: for its files, and nothing else.
         clock: stamps commits.
-        memory_limit_mb: what DuckDB may take for its buffers, in MiB.
+        settings: memory, and when readings are put in order.
+        retention: how long what is kept.
     """
 
-    def __init__(self, path: Path, clock: Clock, memory_limit_mb: int = 512) -> None:
-        self._path = path
+    def __init__(self, directory: Path, clock: Clock, settings: DuckDbSettings, retention: RetentionSettings) -> None:
+        self._path = directory / RECENT_FILE
         self._clock = clock
-        self._memory_limit_mb = memory_limit_mb
+        self._memory_limit_mb = settings.memory_mb
+        self._retention = retention
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="duckdb-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="duckdb-reader")
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._committed: dict[tuple[str, str], IntervalSet] = {}
         self._position = 0
+        self._replayable_from = 0
+        self._recent_ms = round(settings.recent_hours * HOUR_MS)
         self._in_doubt = False  # the last commit's outcome is unknown: look before writing again
         self._closed = False
 
@@ -180,6 +198,42 @@ class DuckDbStore:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
+    @property
+    def replayable_from(self) -> int:
+        return self._replayable_from
+
+    def damages(self) -> Sequence[Damage]:
+        return ()
+
+    async def maintain(self, now_ms: int) -> Upkeep:
+        return await self._write(lambda: self._expire(now_ms))
+
+    def _expire(self, now_ms: int) -> Upkeep:
+        connection, retention = self._connected, self._retention
+        before = dict(zip(ROLL_UPS_MS, (retention.minutes_days, retention.hours_days), strict=True))
+        end_ms = (now_ms - retention.readings_days * DAY_MS) // DAY_MS * DAY_MS
+        connection.begin()
+        columns = connection.execute(sql.EXPIRING, [end_ms]).fetchnumpy()
+        sums = Sums.of_readings(columns["series"], columns["observed_at"], columns["value"])
+        for length_ms, days in before.items():
+            rows = summed_up(sums, length_ms)
+            if len(rows):
+                _insert_columns(
+                    connection,
+                    f"INSERT INTO roll_up SELECT {length_ms}, {', '.join(sql.SUMS)} FROM columns",  # noqa: S608
+                    {name: getattr(rows, name) for name in sql.SUMS},
+                )
+            connection.execute(
+                "DELETE FROM roll_up WHERE length_ms = ? AND begin < ?", [length_ms, now_ms - days * DAY_MS]
+            )
+        connection.execute("DELETE FROM reading WHERE observed_at < ?", [end_ms])
+        connection.execute("DELETE FROM event WHERE observed_at < ?", [now_ms - retention.events_days * DAY_MS])
+        connection.commit()
+        old_ms = now_ms - max(self._recent_ms, HOUR_MS)
+        row = connection.execute("SELECT max(position) FROM store_commit WHERE stored_at < ?", [old_ms]).fetchone()
+        self._replayable_from = (row and row[0]) or 0
+        return Upkeep(expired=len(sums))
+
     async def load_series(self) -> Sequence[SeriesRow]:
         rows = await self._read("SELECT series, device_id, kind, path FROM series ORDER BY series")
         return [SeriesRow(*row) for row in rows]
@@ -191,17 +245,46 @@ class DuckDbStore:
         return _batch(await self._read_columns(sql.LATEST))
 
     async def newest_live(self, as_of_position: int) -> ReadingBatch:
-        return _batch(await self._read_columns(sql.NEWEST_LIVE, [as_of_position]))
+        return _batch(await self._read_columns(sql.NEWEST_LIVE, [max(as_of_position, self._replayable_from)]))
 
     async def range(self, series: int, from_ms: int, to_ms: int, limit: int) -> SeriesRange:
         columns = await self._read_columns(sql.RANGE, [series, from_ms, to_ms, limit])
         return SeriesRange(columns["observed_at"][::-1], columns["value"][::-1])
+
+    async def ranges(self, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Mapping[int, SeriesRange]:
+        found = {number: await self.range(number, from_ms, to_ms, limit) for number in series}
+        return {number: readings for number, readings in found.items() if len(readings.value)}
+
+    async def buckets(self, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> Mapping[int, Buckets]:
+        if bucket_ms < 1:
+            raise ValueError(f"bucket_ms {bucket_ms}: expected at least 1")
+        from_ms, to_ms = from_ms // bucket_ms * bucket_ms, -(-to_ms // bucket_ms) * bucket_ms
+        columns = await self._read_columns(sql.READINGS_OF, [list(series), from_ms, to_ms])
+        parts = [Sums.of_readings(columns["series"], columns["observed_at"], columns["value"])]
+        length_ms = next((length_ms for length_ms in reversed(ROLL_UPS_MS) if bucket_ms % length_ms == 0), None)
+        if length_ms is not None:
+            rolled = await self._read_columns(sql.ROLL_UPS_OF, [list(series), from_ms, to_ms, length_ms])
+            parts.append(Sums(*(rolled[name] for name in sql.SUMS)))
+        return buckets_by_series(summed_up(joined(parts), bucket_ms))
+
+    async def scan(self, from_ms: int, to_ms: int, series: Sequence[int] | None = None) -> AsyncIterator[ReadingBatch]:
+        chosen = None if series is None else list(series)
+        ((begin_ms, end_ms),) = await self._read(sql.SCAN_BOUNDS)
+        if begin_ms is None:
+            return
+        for step_ms in range(max(from_ms, begin_ms), min(to_ms, end_ms + 1), HOUR_MS):
+            bounds = [step_ms, min(step_ms + HOUR_MS, to_ms)]
+            columns = await self._read_columns(sql.SCAN_TIME, [*bounds, chosen])
+            events = [EventReading(*row) for row in await self._read(sql.SCAN_TIME_EVENTS, [*bounds, chosen])]
+            if len(columns["series"]) or events:
+                yield _batch(columns, events)
 
     async def events(self, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Sequence[EventReading]:
         rows = await self._read(sql.EVENTS, [list(series), from_ms, to_ms, limit])
         return [EventReading(*row) for row in reversed(rows)]
 
     async def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:
+        position = max(position, self._replayable_from)
         while commits := await self._read(sql.SCAN_STEP, [position]):
             last = _last_within(commits, SCAN_READINGS_AT_ONCE)
             columns = await self._read_columns(sql.SCAN_READINGS, [position + 1, last])

@@ -10,12 +10,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from collector.adapters.duckdb_store import DuckDbStore
-from collector.app import STORE_FILE
+from collector.adapters.duckdb_store import RECENT_FILE, DuckDbStore
+from collector.settings import DuckDbSettings, RetentionSettings
 from collector.store import SeriesRow
+from collector.stores import STORE_DIRECTORY
 from contracts.errors import DependencyUnavailable
 from contracts.pack import PackId
-from contracts.readings import EventReading, ReadingBatch
+from contracts.readings import ReadingBatch
 from runtime.clock import SystemClock
 from runtime.database import Database
 from tests.collector.parts import make_collector
@@ -24,11 +25,15 @@ SERIES = [SeriesRow(0, "BR1/atm-01", "atm", "cdm/unit1/count")]
 READINGS_A_PACK = 200
 
 
+def opened_at(directory: Path) -> DuckDbStore:
+    return DuckDbStore(directory, SystemClock(), DuckDbSettings(memory_mb=64), RetentionSettings())
+
+
 async def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "readings.duckdb"
+    path = tmp_path / RECENT_FILE
     path.write_bytes(b"not a database" * 1000)
-    store = DuckDbStore(path, SystemClock())
-    with pytest.raises(DependencyUnavailable, match=r"readings\.duckdb"):
+    store = opened_at(tmp_path)
+    with pytest.raises(DependencyUnavailable, match=r"recent\.duckdb"):
         await store.open()
     await store.close()
     assert path.read_bytes() == b"not a database" * 1000
@@ -36,33 +41,15 @@ async def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path: Path) -> No
 
 async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    store = DuckDbStore(tmp_path / "file" / "readings.duckdb", SystemClock())
+    store = opened_at(tmp_path / "file" / "store")
     with pytest.raises(DependencyUnavailable, match="make its directory writable"):
         await store.open()
     await store.close()
 
 
-async def test_a_file_whose_events_do_not_say_how_they_came_is_opened(tmp_path: Path) -> None:
-    path = tmp_path / "readings.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        columns = (
-            "series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, position BIGINT NOT NULL"
-        )
-        connection.execute(f"CREATE TABLE event ({columns})")
-        connection.execute("INSERT INTO event VALUES (0, 1000, 'old', 1)")
-    store = DuckDbStore(path, SystemClock())
-    await store.open()
-    events = (EventReading(0, 2000, "new", live=False),)
-    batch = ReadingBatch.of([])
-    await store.append(ReadingBatch(batch.series, batch.observed_at_ms, batch.value, batch.live, events), [], SERIES)
-    found = await store.events([0], 0, 9000, 10)
-    assert found == [EventReading(0, 1000, "old"), EventReading(0, 2000, "new", live=False)]
-    await store.close()
-
-
 async def test_the_identities_of_many_packs_are_few_runs_in_the_file_after_an_opening(tmp_path: Path) -> None:
-    path = tmp_path / "readings.duckdb"
-    store = DuckDbStore(path, SystemClock())
+    path = tmp_path
+    store = opened_at(path)
     await store.open()
     seqs = [*range(1, 60), *range(200, 100, -1), 61]
     for number, seq in enumerate(seqs):
@@ -71,7 +58,7 @@ async def test_the_identities_of_many_packs_are_few_runs_in_the_file_after_an_op
     await store.append(ReadingBatch.of([(0, 9000, 1.0)]), [PackId("BR2", "boot", 2)], [])
     await store.close()
     for _ in range(2):
-        store = DuckDbStore(path, SystemClock())
+        store = opened_at(path)
         await store.open()
         committed = await store.load_committed()
         assert {key: list(runs) for key, runs in committed.items()} == {
@@ -79,14 +66,14 @@ async def test_the_identities_of_many_packs_are_few_runs_in_the_file_after_an_op
             ("BR2", "boot"): [(2, 2)],
         }
         await store.close()
-    with duckdb.connect(str(path), read_only=True) as file:
+    with duckdb.connect(str(path / RECENT_FILE), read_only=True) as file:
         assert file.execute("SELECT count(*) FROM pack").fetchone() == (4,)
 
 
 async def test_a_commit_that_failed_leaves_nothing_and_succeeds_when_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = DuckDbStore(tmp_path / "readings.duckdb", SystemClock())
+    store = opened_at(tmp_path)
     await store.open()
     batch, packs = ReadingBatch.of([(0, 1000, 1.0)]), [PackId("BR1", "boot", 1)]
     with monkeypatch.context() as patch:
@@ -103,7 +90,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also without pack identities, as for readings that the collector made itself."""
-    store = DuckDbStore(tmp_path / "readings.duckdb", SystemClock())
+    store = opened_at(tmp_path)
     await store.open()
     batch = ReadingBatch.of([(0, 1000, 1.0)])
     with monkeypatch.context() as patch:
@@ -117,7 +104,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
 
 
 async def test_its_threads_can_be_told_from_others_and_end_with_it(tmp_path: Path) -> None:
-    store = DuckDbStore(tmp_path / "readings.duckdb", SystemClock())
+    store = opened_at(tmp_path)
     await store.open()
     await store.latest()
     names = {thread.name.rpartition("_")[0] for thread in threading.enumerate()}
@@ -127,7 +114,7 @@ async def test_its_threads_can_be_told_from_others_and_end_with_it(tmp_path: Pat
 
 
 async def test_a_collector_that_cannot_open_its_store_leaves_no_thread(tmp_path: Path, ops: Database) -> None:
-    (tmp_path / STORE_FILE).write_bytes(b"not a database" * 1000)
+    (tmp_path / STORE_DIRECTORY).write_text("in the way")
     collector = make_collector(tmp_path, ops, SystemClock())
     with pytest.raises(DependencyUnavailable):
         await collector.services()[0].start()
@@ -156,13 +143,14 @@ import asyncio, sys
 from pathlib import Path
 import numpy as np
 from collector.adapters.duckdb_store import DuckDbStore
+from collector.settings import DuckDbSettings, RetentionSettings
 from collector.store import SeriesRow
 from contracts.pack import PackId
 from contracts.readings import ReadingBatch
 from runtime.clock import SystemClock
 
 async def main(path, count):
-    store = DuckDbStore(Path(path), SystemClock())
+    store = DuckDbStore(Path(path), SystemClock(), DuckDbSettings(), RetentionSettings())
     await store.open()
     known = (await store.load_committed()).get(("BR1", "boot"))
     seq = 0 if known is None else known.highest
@@ -179,7 +167,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 
 
 async def test_killed_in_mid_append_readings_and_pack_identities_stay_in_step(tmp_path: Path) -> None:
-    path = tmp_path / "readings.duckdb"
+    path = tmp_path
     told = 0
     for kill_after in (1, 7, 19, 40):
         writer = await asyncio.create_subprocess_exec(
@@ -194,7 +182,7 @@ async def test_killed_in_mid_append_readings_and_pack_identities_stay_in_step(tm
         await writer.wait()
         told = max([told, *(int(line) for line in rest.split(b"\n")[:-1])])
 
-        store = DuckDbStore(path, SystemClock())
+        store = opened_at(path)
         await store.open()
         ((low, high),) = (await store.load_committed())["BR1", "boot"]
         assert low == 1

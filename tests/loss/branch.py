@@ -153,10 +153,12 @@ class Branch:
     def restore(self, backup: Path, *patterns: str) -> None:
         """Put back files of a backup; what the server wrote beside them since is gone."""
         for pattern in patterns:
-            for present in self.server_dir.glob(pattern):
+            for present in filter(Path.is_file, self.server_dir.glob(pattern)):
                 present.unlink()
-            for kept in backup.glob(pattern):
-                shutil.copy(kept, self.server_dir)
+            for kept in filter(Path.is_file, backup.glob(pattern)):
+                target = self.server_dir / kept.relative_to(backup)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(kept, target)
 
     # -- the gateway -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import duckdb
 
 from bench.outage import Outage, machines
 from bench.recovery import measure
-from collector.app import STORE_FILE
+from collector.adapters.duckdb_store import RECENT_FILE
+from collector.stores import STORE_DIRECTORY
 
 READINGS = 300_000
 HOURS = 13.0
@@ -19,7 +20,7 @@ async def thirteen_hours(directory: Path) -> None:
     assert (result.lost, result.doubled) == (0, 0)
     assert result.backlog >= READINGS
     assert result.live > 0
-    with duckdb.connect(str(directory / STORE_FILE), read_only=True) as connection:
+    with duckdb.connect(str(directory / STORE_DIRECTORY / RECENT_FILE), read_only=True) as connection:
         history = connection.execute(
             "SELECT count(DISTINCT device_id), max(observed_at) - min(observed_at) FROM reading JOIN series USING (series)"
             " WHERE NOT live"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.app import STORE_FILE
+from collector.adapters.duckdb_store import RECENT_FILE
+from collector.stores import STORE_DIRECTORY
 from simulators.line import Cut
 from tests.loss.branch import Branch, until
 from tests.loss.full_disk import no_more_bytes
@@ -27,7 +28,7 @@ async def test_a_minute_and_thirteen_hours_lose_and_double_nothing(tmp_path: Pat
 
 async def has_its_tables(server: Path) -> None:
     """Alembic migrates one database of a process at a time; the store is opened after that."""
-    await until("the server has its tables", (server / STORE_FILE).exists)
+    await until("the server has its tables", (server / STORE_DIRECTORY / RECENT_FILE).exists)
 
 
 async def without_line(directory: Path, hold_s: float) -> None:

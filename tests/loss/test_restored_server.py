@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from collector.stores import STORE_DIRECTORY
 from tests.loss.branch import Branch, ShiftedClock
 
 HOUR_MS = 3_600_000
 
-STORE, OPS = "readings.duckdb*", "ops.db*"
+STORE, OPS = f"{STORE_DIRECTORY}/**/*", "ops.db*"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from collector.adapters.duckdb_store import DuckDbStore
+from collector.settings import DuckDbSettings, RetentionSettings
 from collector.store import SeriesRow
 from contracts.devices import KINDS
 from contracts.identity import branch_of
@@ -91,7 +92,7 @@ class StoredHistory:
 @asynccontextmanager
 async def stored_history(directory: Path, series: Sequence[SeriesInfo]) -> AsyncIterator[StoredHistory]:
     """A history over an empty DuckDB store."""
-    store = DuckDbStore(directory / "readings.duckdb", ManualClock(BEGIN_MS), memory_limit_mb=64)
+    store = DuckDbStore(directory, ManualClock(BEGIN_MS), DuckDbSettings(memory_mb=64), RetentionSettings())
     await store.open()
     try:
         yield StoredHistory(store, series)
