@@ -25,6 +25,11 @@ ATM_INVENTORY = message(Channel.INVENTORY, inventory(("atm-01", "atm")))
 WRONG = message(Channel.TELEMETRY, pack(9, [reading("cdm/mood", 1)]))
 
 
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW_MS + 10)
+
+
 def live(seq: int, value: float | str = 1.0, path: str = "cdm/unit1/count") -> Message:
     return message(Channel.TELEMETRY, pack(seq, [reading(path, value, NOW_MS + seq)]))
 
@@ -100,7 +105,7 @@ async def test_readings_held_by_the_batch_before_are_released_by_an_inventory_pr
         await reception.commit(early)
         assert witness.readings == []
         assert [entry.held for entry in await collector.quarantine.entries()] == [True]
-        assert witness.devices == []
+        assert witness.devices == [], "told of with the batch that brings them"
         await reception.commit(announced)
         assert witness.devices == [ATM, f"{BRANCH}/gateway"]
         assert [observed for _, _, observed, _, _ in witness.readings] == [NOW_MS + 1, NOW_MS + 2]
