@@ -118,6 +118,7 @@ class KillLoop:
         self.gateways = TirelessGateways(BrokerSettings(port=broker_port), branches, rate, deaf=deaf)
         self._chance = random.Random(self.seed)
         self._store_may_be_away = store_may_be_away
+        self._deaf = deaf
         self._file = directory / "collector.json"
         self._log = directory / "collector.log"
         content = {
@@ -137,6 +138,8 @@ class KillLoop:
         print(f"kill loop: seed {self.seed}; KILL_LOOP_SEED={self.seed} repeats it; log {self._log}")
         async with self.gateways.connected():
             async with self._processes():
+                if self._deaf:
+                    await self._subscribe()
                 async with self.gateways.publishing():
                     for number in range(1, kills + 1):
                         await self._live_and_die()
@@ -223,10 +226,15 @@ class KillLoop:
                 return
             self._refuse_failure()
 
+    async def _subscribe(self) -> None:
+        """A life without load: a broker keeps nothing for a session that never was."""
+        await self._begin_to_stay()
+        await self._end()
+
     async def _begin_to_stay(self) -> None:
         while True:
             await self._begin(Order(settings=self._file))
-            await self._until("the collector runs", lambda: bool(self._life.committed) or self._life.ended is not None)
+            await self._until("the collector runs", lambda: self._life.started or self._life.ended is not None)
             if self._life.ended is None:
                 return
             self._refuse_failure()
