@@ -79,6 +79,10 @@ class StoredHistory:
     def position(self) -> int:
         return self._store.position
 
+    @property
+    def replayable_from(self) -> int:
+        return self._store.replayable_from
+
     def series(self) -> Sequence[SeriesInfo]:
         return self._series
 
@@ -113,6 +117,10 @@ class MemoryHistory:
     @property
     def position(self) -> int:
         return len(self._commits)
+
+    @property
+    def replayable_from(self) -> int:
+        return 0
 
     async def newest_live(self, as_of_position: int) -> ReadingBatch:
         newest: dict[int, Row] = {}
