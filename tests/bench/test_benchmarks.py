@@ -31,20 +31,28 @@ def test_the_rules_are_measured_where_some_readings_change_a_verdict() -> None:
 
 
 def test_the_intake_is_measured_and_nothing_is_lost_on_the_way() -> None:
-    found = run("ingest", "--seconds", "0.1", "--branches", "3")
+    found = run("ingest", "--seconds", "0.5", "--gateways", "20", "--backfill", "0.2", "--overload", "3")
     assert set(found) == {
-        "readings_per_s", "cpu_us_per_reading", "stored", "lost", "doubled", "bytes_per_reading", "rules",
+        "readings_per_s", "cpu_us_per_reading", "rss_mb", "stored", "lost", "doubled", "bytes_per_reading", "lag_ms_p50",
+        "lag_ms_p99", "broker_cpu_us_per_reading", "generator_cpu_us_per_reading", "rules", "store", "broker", "overload",
     }  # fmt: skip
-    assert found["stored"] >= 50_000
+    assert found["stored"] >= 20 * 200 + 0.5 * found["readings_per_s"]
     assert (found["lost"], found["doubled"]) == (0, 0)
-    assert found["cpu_us_per_reading"] > 0
     assert found["readings_per_s"] > 0
+    assert found["cpu_us_per_reading"] > 0
+    assert 30 < found["rss_mb"] < 1024
     assert found["bytes_per_reading"] > 0
+    assert 0 <= found["lag_ms_p50"] <= found["lag_ms_p99"]
+    assert found["overload"]["offered_per_s"] > 0
 
 
-def test_the_intake_can_be_measured_with_the_rules_behind_it() -> None:
-    found = run("ingest", "--seconds", "0", "--branches", "3", "--rules")
-    assert (found["rules"], found["lost"], found["doubled"]) == (True, 0, 0)
+def test_the_intake_can_be_measured_at_a_rate_with_the_rules_behind_it_and_another_broker() -> None:
+    found = run(
+        "ingest", "--seconds", "0.5", "--gateways", "3", "--rate", "5000", "--rules", "default", "--broker", "mosquitto"
+    )
+    assert (found["rules"], found["broker"], found["overload"]) == ("default", "mosquitto", None)
+    assert (found["lost"], found["doubled"]) == (0, 0)
+    assert 0 < found["readings_per_s"] < 15_000
 
 
 def test_a_gateway_of_twenty_devices_is_measured_as_the_kernel_sees_it() -> None:
