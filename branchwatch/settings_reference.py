@@ -14,6 +14,7 @@ from gateway.drivers.registry import DRIVERS
 from gateway.reporting import ReportingSettings
 from gateway.settings import DeviceSettings, GatewaySettings
 from rules.overrides import Override
+from runtime.settings import is_secret
 
 _HEAD: Final = """\
 # Settings
@@ -21,6 +22,9 @@ _HEAD: Final = """\
 One YAML file a process; environment variables win over it: `BRANCHWATCH_CONSOLE__PORT=8081` is `console.port`. Two
 underscores go one level down. An error names the file, the key, the value and what is allowed, and the process does not
 start.
+
+A value that is a **secret** may be given as `${NAME}`, whole and in quotes: it is then read from the environment variable NAME when
+the process starts. That works at any depth, for each device; choose names that do not begin with `BRANCHWATCH_`.
 
 Written from the code by `python -m branchwatch.documents`; a test holds the two together.
 """
@@ -85,5 +89,7 @@ def _meaning(field: FieldInfo) -> str:
     words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     if len(words) > 1:
         bounds.append(f"one of {', '.join(map(str, words))}")
+    if is_secret(field):
+        bounds.append("secret")
     text = (field.description or "").replace("|", "\\|").replace("``", "`").strip()
     return " ".join(part for part in (text, f"({', '.join(bounds)})" if bounds else "") if part)

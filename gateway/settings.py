@@ -11,13 +11,16 @@ from contracts.gateway_messages import BranchId, KindName, LocalDeviceId
 from contracts.identity import GATEWAY_DEVICE
 from gateway.drivers.registry import DRIVERS, ROWS, driver_of, parse_connection
 from gateway.reporting import TEMPLATES, ReportingSettings
+from runtime.host_name import Host
 from runtime.settings import ProcessSettings, Section
 
 
 class DeviceSettings(Section):
     """A device behind the gateway."""
 
-    id: LocalDeviceId = Field(description="id inside the branch: atm-01")
+    id: LocalDeviceId = Field(
+        description="id inside the branch, such as atm-01: begins with a letter or digit, then at most 63 letters A-Z a-z, digits, _ . or -"
+    )
     kind: KindName = Field(description=f"one of {', '.join(KINDS)}")
     name: str = Field(default="", max_length=128, description="what people call it")
     maker: str = Field(default="", max_length=128, description="where the device does not say it itself")
@@ -101,14 +104,16 @@ class RetrySettings(Section):
 class MetricsSettings(Section):
     """Prometheus metrics over HTTP."""
 
-    host: str = Field(default="127.0.0.1", description="address to listen on")
+    host: Host = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(ge=1, le=65535, description="port to listen on; needed where metrics are served")
 
 
 class GatewaySettings(ProcessSettings):
     """Settings of one gateway process."""
 
-    branch_id: BranchId = Field(description="the gateway's branch: BR0421")
+    branch_id: BranchId = Field(
+        description="the gateway's branch, for good, such as BR0421: begins with a letter or digit, then at most 31 letters A-Z a-z, digits, _ or -"
+    )
     devices: tuple[DeviceSettings, ...] = Field(default=(), description="the devices behind it, see below")
     uplink: UplinkSettings = UplinkSettings()
     outbox: OutboxSettings = OutboxSettings()

@@ -3,13 +3,16 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.errors import ConfigurationError
+from runtime.host_name import Host
+from runtime.wording import wording
 
 ENV_PREFIX: Final = "BRANCHWATCH_"
 
@@ -17,19 +20,50 @@ _SECRET = re.compile(r"password|secret|token|community|key_ascii|key_hex|url$")
 """Keys whose values do not belong into a log; a database URL holds a password."""
 
 
+_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A secret that stands in the environment."""
+
+_USER_OF_URL = re.compile(r"//[^/@\s]*@")
+
+
 class Section(BaseModel):
-    """A part of a settings file; unknown keys are errors, because a misspelt key is a lost setting."""
+    """A part of a settings file; unknown keys are errors, because a misspelt key is a lost setting.
+
+    A secret, which is a field of type ``SecretStr``, may be given as ``${NAME}``: it is then taken from that environment
+    variable.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _secret_from_the_environment(cls, value: Any, info: ValidationInfo) -> Any:
+        is_named = isinstance(value, str) and value.startswith("${") and value.endswith("}")
+        return _of_environment(value) if is_named and is_secret(cls.model_fields[info.field_name or ""]) else value
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a field's value is never shown, and may come from an environment variable of any name."""
+    return SecretStr in {field.annotation, *get_args(field.annotation)}
+
+
+def _of_environment(value: str) -> str:
+    named = _NAMED.fullmatch(value)
+    if named is None:
+        raise ValueError("expected ${NAME} with the name of an environment variable: letters, digits and _")
+    secret = os.environ.get(named[1], "")
+    if not secret:
+        raise ValueError(f"environment variable {named[1]} is not set, or empty; set it where this process is started")
+    return secret
 
 
 class BrokerSettings(Section):
     """The MQTT broker."""
 
-    host: str = Field(default="127.0.0.1", description="name or address of the broker")
+    host: Host = Field(default="127.0.0.1", description="name or address of the broker")
     port: int = Field(default=1883, ge=1, le=65535, description="its MQTT port")
     username: str | None = Field(default=None, description="user at the broker")
-    password: SecretStr | None = Field(default=None, description="that user's password; better in the environment")
+    password: SecretStr | None = Field(default=None, description="that user's password")
     tls_ca: Path | None = Field(default=None, description="certificate authority file; switches TLS on")
 
 
@@ -160,7 +194,7 @@ def _mistake(error: yaml.YAMLError) -> str:
 
 def _shown(key: str, value: Any) -> str:
     """A value for an error message; a secret is never shown, whatever is wrong with it."""
-    return "(not shown)" if _SECRET.search(key) else f"{value!r:.200}"
+    return "(not shown)" if _SECRET.search(key) else f"{_USER_OF_URL.sub('//(not shown)@', repr(value)):.200}"
 
 
 def describe(error: ValidationError, source: str) -> str:
@@ -170,10 +204,8 @@ def describe(error: ValidationError, source: str) -> str:
         key = ".".join(str(part) for part in problem["loc"])
         variable = ENV_PREFIX + key.replace(".", "__").upper()
         where = f"environment: {variable}" if variable in os.environ else f"{source}: {key}" if key else source
-        value = problem["input"]
-        shown = "" if isinstance(value, dict) or problem["type"] == "missing" else f" = {_shown(key, value)}"
-        hint = (
-            "unknown key; remove it or correct its spelling" if problem["type"] == "extra_forbidden" else problem["msg"]
-        )
-        lines.append(f"{where}{shown}: {hint.removeprefix('Value error, ')}")
+        value = problem["input"]  # of a whole part of the file nothing is shown: a secret may be in it
+        is_shown = problem["type"] != "missing" and isinstance(value, str | int | float | None)
+        shown = f" = {_shown(key, value)}" if is_shown else ""
+        lines.append(f"{where}{shown}: {wording(problem)}")
     return "\n".join(lines)

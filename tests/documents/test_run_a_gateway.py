@@ -60,9 +60,11 @@ def test_both_languages_show_the_same_settings_and_commands() -> None:
     assert ENGLISH.count("\n| ") == CHINESE.count("\n| ")
 
 
-def test_the_settings_are_accepted() -> None:
+def test_the_settings_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAM_01_PASSWORD", "hunter2")
     (text,) = blocks(ENGLISH, "yaml")
     settings = GatewaySettings.model_validate(yaml.safe_load(text))
+    assert "password=SecretStr('**********')" in repr(settings)
     assert {device.driver for device in settings.devices} == {"xfs", "xfs+snmp", "onvif", "dc09", "axis"}
 
 

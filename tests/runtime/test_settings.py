@@ -1,11 +1,15 @@
 """Settings: where they come from, and what an operator is told when they are wrong."""
 
 from pathlib import Path
+from typing import Literal, get_args
 
+import pydantic_core.core_schema
 import pytest
+from pydantic import Field
 
 from contracts.errors import ConfigurationError
-from runtime.settings import BrokerSettings, ProcessSettings, load_settings
+from runtime.settings import BrokerSettings, ProcessSettings, Section, load_settings
+from runtime.wording import _WORDS
 
 
 class Settings(ProcessSettings):
@@ -54,10 +58,59 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
     lines = refusal(path).splitlines()
     assert len(lines) == 4
     assert all(line.startswith(str(path)) for line in lines)
-    assert any("limit = 'many': " in line and "integer" in line for line in lines)
+    assert any("limit = 'many': " in line and "expected a whole number" in line for line in lines)
     assert any("broker.port = 99999: " in line and "65535" in line for line in lines)
     assert any("broker.hots" in line and "unknown key" in line for line in lines)
     assert any("log.level = 'loud'" in line and "debug" in line for line in lines)
+
+
+class Words(Section):
+    count: int = 0
+    share: float = Field(default=0.5, gt=0, lt=1)
+    is_on: bool = True
+    name: str = Field(default="name", min_length=2, max_length=4, pattern="^[a-z]+$")
+    items: tuple[int, ...] = Field(default=(), max_length=2)
+    way: Literal["tcp", "udp"] = "tcp"
+    table: dict[str, int] = Field(default={})
+
+
+class Wordy(ProcessSettings):
+    words: Words = Words()
+    needed: int
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("words: {}", "needed: missing; it has to be given"),
+        ("words: {count: many}", "words.count = 'many': expected a whole number"),
+        ("words: {count: 1.5}", "words.count = 1.5: expected a whole number"),
+        ("words: {share: much}", "words.share = 'much': expected a number"),
+        ("words: {share: 0}", "words.share = 0: expected more than 0"),
+        ("words: {share: 1}", "words.share = 1: expected less than 1"),
+        ("words: {is_on: perhaps}", "words.is_on = 'perhaps': expected true or false"),
+        ("words: {name: 7}", "words.name = 7: expected text; a number"),
+        ("words: {name: a}", "words.name = 'a': too short; expected at least 2 characters"),
+        ("words: {name: abcde}", "words.name = 'abcde': too long; expected at most 4 characters"),
+        ("words: {name: AB}", "words.name = 'AB': expected text that fits the pattern ^[a-z]+$"),
+        ("words: {items: 3}", "words.items = 3: expected a list"),
+        ("words: {items: [1, 2, 3]}", "words.items: too long; expected at most 2"),
+        ("words: {way: smoke}", "words.way = 'smoke': expected 'tcp' or 'udp'"),
+        ("words: {table: x}", "words.table = 'x': expected keys with values"),
+        ("words: no", "words = False: expected keys with values"),
+        ("words: {cuont: 1}", "words.cuont = 1: unknown key; remove it or correct its spelling"),
+    ],
+)
+def test_mistakes_are_said_in_plain_words(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(Wordy, write(tmp_path, text))
+    assert said in str(refused.value)
+    assert "Input should" not in str(refused.value)
+
+
+def test_the_words_are_those_of_known_errors() -> None:
+    raised_by_pydantic_itself = {"path_type"}
+    assert set(_WORDS) <= {*get_args(pydantic_core.core_schema.ErrorType), *raised_by_pydantic_itself}
 
 
 def test_a_bad_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

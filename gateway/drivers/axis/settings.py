@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
+from runtime.host_name import Host
 from runtime.settings import Section
 from runtime.time_zone import TimeZoneName
 
@@ -14,11 +15,11 @@ class Settings(Section):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     driver: Literal["axis"] = Field(default="axis", description="Axis People Counter")
-    host: str = Field(min_length=1, description="name or address of the sensor")
+    host: Host = Field(description="name or address of the sensor")
     port: int = Field(default=80, ge=1, le=65535, description="port of its web server")
     tls: bool = Field(default=False, description="ask over https; the sensor's certificate must be valid")
     username: str | None = Field(default=None, pattern="^[^:]+$", description="user at the sensor")
-    password: SecretStr | None = Field(default=None, description="that user's password; better in the environment")
+    password: SecretStr | None = Field(default=None, description="that user's password")
     poll_s: float = Field(default=60, gt=0, le=900, description="interval of the polls")
     timeout_s: float = Field(default=10, gt=0, le=60, description="longest wait for one answer")
     failures_to_unreachable: int = Field(

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
+from runtime.host_name import Host
 from runtime.settings import BrokerSettings, Section
 from runtime.time_zone import TimeZoneName
 
@@ -15,15 +16,13 @@ class Settings(Section):
 
     driver: Literal["milesight"] = Field(default="milesight", description="Milesight VS12x, VS13x push")
     transport: Literal["http", "mqtt"] = Field(default="http", description="how the sensor pushes")
-    listen_host: str = Field(default="127.0.0.1", description="http: address the sensors push to")
+    listen_host: Host = Field(default="127.0.0.1", description="http: address the sensors push to")
     listen_port: int = Field(
         default=8125, ge=1, le=65535, description="http: port the sensors push to; several may share it"
     )
     path: str = Field(default="/", pattern="^/[^?# ]*$", description="http: path of the sensor's push address")
     username: str | None = Field(default=None, pattern="^[^:]+$", description="http: user the sensor has to give")
-    password: SecretStr | None = Field(
-        default=None, description="http: that user's password; better in the environment"
-    )
+    password: SecretStr | None = Field(default=None, description="http: that user's password")
     token: SecretStr | None = Field(
         default=None, min_length=8, description="http: what the sensor has to give as bearer token, or as ?token="
     )

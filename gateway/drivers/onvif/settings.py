@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, SecretStr, model_validator
 from contracts.errors import ConfigurationError, DeviceMisbehaved
 from gateway.drivers.onvif.rtsp_conversation import Credentials
 from gateway.drivers.onvif.stream_probe import stream_url
+from runtime.host_name import Host
 from runtime.settings import Section
 
 
@@ -18,12 +19,12 @@ class Settings(Section):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     driver: Literal["onvif"] = Field(default="onvif", description="ONVIF and RTSP")
-    host: str = Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:%-]+$", description="name or address")
+    host: Host = Field(description="name or address")
     port: int = Field(default=80, ge=1, le=65535, description="port of its ONVIF service")
     tls: bool = Field(default=False, description="ask ONVIF over https")
     tls_ca: Path | None = Field(default=None, description="certificate authority file; none: the system's")
     username: str | None = Field(default=None, pattern="^[^:]+$", description="user at the camera; a viewer is enough")
-    password: SecretStr | None = Field(default=None, description="that user's password; better in the environment")
+    password: SecretStr | None = Field(default=None, description="that user's password")
     onvif: bool = Field(
         default=True, description="false: a camera without ONVIF, of which only the stream is looked at"
     )

@@ -7,16 +7,17 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from gateway.drivers.sia_dc09.cipher import KEY_BYTES
+from runtime.host_name import Host
 from runtime.settings import Section
 
-_ANY_HOST: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (compared with, not listened on)
+_ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  (compared with, not listened on)
 
 
 class Settings(Section):
     """Where a panel calls and what it is called."""
 
     driver: Literal["dc09"] = Field(default="dc09", description="SIA DC-09")
-    listen_host: str = Field(default="127.0.0.1", description="address the panel sends to")
+    listen_host: Host = Field(default="127.0.0.1", description="address the panel sends to")
     listen_port: int = Field(ge=1, le=65535, description="port the panel sends to; panels of one gateway may share it")
     transport: Literal["tcp", "udp", "both"] = Field(default="tcp", description="how the panel sends")
     account: str = Field(pattern="^[0-9A-Fa-f]{3,16}$", description="account number, as programmed in the panel")

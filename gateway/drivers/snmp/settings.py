@@ -4,6 +4,7 @@ from typing import Final, Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
+from runtime.host_name import Host
 from runtime.settings import Section
 from runtime.time_zone import TimeZoneName
 
@@ -15,7 +16,7 @@ class AgentSettings(Section):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    address: str = Field(min_length=1, description="name or IPv4 address of the agent")
+    address: Host = Field(description="name or IPv4 address of the agent")
     port: int = Field(default=161, ge=1, le=65535, description="its UDP port")
     community: SecretStr | None = Field(default=None, description="community of an agent that speaks version 2c")
     username: str | None = Field(

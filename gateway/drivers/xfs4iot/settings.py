@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.errors import ConfigurationError
+from runtime.host_name import Host
 from runtime.settings import Section
 
 PUBLISHER_PORTS = tuple(range(5846, 5857))
@@ -22,7 +23,7 @@ class Settings(Section):
     """How to reach a machine and how often to ask it."""
 
     driver: Literal["xfs"] = Field(default="xfs", description="XFS4IoT")
-    host: str = Field(min_length=1, max_length=253, description="name or address of the machine")
+    host: Host = Field(description="name or address of the machine")
     ports: tuple[Port, ...] | None = Field(
         default=None, description="ports tried for service publishers; none: 443 (80 without TLS) and 5846 to 5856"
     )

@@ -458,7 +458,7 @@ def test_the_driver_is_for_cameras() -> None:
         ({"onvif": False}, "needs rtsp_url"),
         ({"rtsp_url": "rtsp://a:hunter2@h/s"}, "under their own keys"),
         ({"rtsp_url": "http://h/s"}, "expected rtsp://"),
-        ({"host": "a/b"}, "pattern"),
+        ({"host": "a/b"}, "name or an address alone"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_without_showing_them(chosen: dict[str, object], reason: str) -> None:
