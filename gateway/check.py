@@ -7,7 +7,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from contracts.devices import KINDS
@@ -36,6 +36,14 @@ SETTLE_S: Final = 2.0
 BROKER_WAIT_S: Final = 5.0
 
 _SHOWN: Final = 3
+
+_SILENT: Final = {
+    "snmp": (
+        "check the community first: an agent says nothing to a wrong one; then power, address, UDP port and firewall",
+        "请先检查团体名：团体名错误时代理不作任何应答；再检查电源、地址、UDP 端口和防火墙",
+    )
+}
+"""What to do about no answer, in protocols in which it has a likelier cause than a cable."""
 
 _ADVICE: Final[tuple[tuple[type[BranchwatchError], str, str], ...]] = (
     (DeviceUnreachable, "check power, cable, address and port", "请检查电源、网线、地址和端口"),
@@ -205,20 +213,24 @@ async def _device(
     if isinstance(ended, DependencyUnavailable) and witness.values.get(LINK_STATE) == "up":
         return Finding(subject, True, _seen(device, witness))  # what it told was refused, which is all that was asked
     if isinstance(ended, BranchwatchError):
-        return _failed(subject, ended)
+        failed = _failed(subject, ended)
+        is_silent = isinstance(ended, DeviceUnreachable) and name in _SILENT
+        return replace(failed, advice=_SILENT[name]) if is_silent else failed
     if ended is not None:
         raise ended
     return (
-        Finding(subject, True, _seen(device, witness)) if not settled.cancelled() else _late(subject, witness, wait_s)
+        Finding(subject, True, _seen(device, witness))
+        if not settled.cancelled()
+        else _late(subject, name, witness, wait_s)
     )
 
 
-def _late(subject: str, witness: _Witness, wait_s: float) -> Finding:
+def _late(subject: str, driver: str, witness: _Witness, wait_s: float) -> Finding:
     if witness.values.get("link/auth") == "notAuthorized":
         return _failed(subject, DeviceRefused("the device does not accept the user name and password"))
     if witness.values.get(LINK_STATE, "unknown") == "unknown":
         why = f": {witness.refusals[-1]}" if witness.refusals else ""
-        advice = (
+        advice = _SILENT.get(driver) or (
             "check power, cable and address; a device that calls by itself needs this gateway's address and port",
             "请检查电源、网线和地址；主动上报的设备需填写本网关的地址和端口",
         )
@@ -229,7 +241,7 @@ def _late(subject: str, witness: _Witness, wait_s: float) -> Finding:
     why = f"; {witness.refusals[-1]}" if witness.refusals else ""
     missing = witness.values.get("link/services_missing")
     services = f", {missing:g} services do not answer" if isinstance(missing, (int, float)) and missing else ""
-    advice = ("see which part of the device does not answer", "请确认设备的哪一部分没有应答")
+    advice = _SILENT.get(driver) or ("see which part of the device does not answer", "请确认设备的哪一部分没有应答")
     return Finding(subject, False, f"link {link}{services} after {wait_s:g} s{why}", advice)
 
 

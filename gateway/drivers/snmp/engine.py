@@ -147,9 +147,7 @@ class Engine:
                 self._sending_for = question
                 return await self._exchange(agent, address, generator, options, oids)
         except TimeoutError as error:
-            raise DeviceUnreachable(
-                f"{where}: no answer within {self._timeout_s:g} s; check address, {_secret_of(agent)} and network"
-            ) from error
+            raise DeviceUnreachable(f"{where}: no answer within {self._timeout_s:g} s; {_causes(agent)}") from error
         except PySnmpError as error:  # its texts may hold keys, so they stay out of the message
             raise DeviceUnreachable(
                 f"{where}: the question could not be sent ({type(error).__name__}); check the agent's settings"
@@ -273,14 +271,20 @@ async def _resolve(agent: AgentSettings) -> Address:
     return str(host), int(port)
 
 
-def _secret_of(agent: AgentSettings) -> str:
-    return "community" if agent.community is not None else "user"
+def _causes(agent: AgentSettings) -> str:
+    """What makes an agent silent, the likeliest first; of version 3 it answers a wrong user, too."""
+    if agent.community is None:
+        return "check address, UDP port and network, and whom the agent answers"
+    return (
+        "an agent says nothing to a wrong community: check the community first, then address, UDP port and network, and "
+        "whom the agent answers"
+    )
 
 
 def _error_of(indication: object, agent: AgentSettings) -> DeviceError:
     where = f"{agent.address}:{agent.port}"
     if isinstance(indication, _TIMED_OUT):
-        return DeviceUnreachable(f"{where}: no answer in time; check address, {_secret_of(agent)} and network")
+        return DeviceUnreachable(f"{where}: no answer in time; {_causes(agent)}")
     if isinstance(indication, (str, *_MALFORMED)):
         return DeviceMisbehaved(f"{where}: {indication}; look at the agent")
     return DeviceRefused(f"{where}: {indication}; check the user, its protocols and passwords")

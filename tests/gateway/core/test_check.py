@@ -190,6 +190,23 @@ async def test_a_password_that_is_not_taken_is_said(broker: BrokerSettings, tmp_
     assert "密码" in found.line()
 
 
+async def test_an_agent_that_is_silent_may_have_been_given_a_wrong_community(
+    broker: BrokerSettings, tmp_path: Path
+) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as silent_agent:
+        silent_agent.bind(("127.0.0.1", 0))
+        agent = {"address": "127.0.0.1", "port": silent_agent.getsockname()[1], "community": "hunter2"}
+        connection = {"driver": "snmp", "host": agent, "timeout_s": 0.2}
+        terminal = DeviceSettings.model_validate({"id": "sst-01", "kind": "atm", "connection": connection})
+        made = settings(tmp_path, broker).model_copy(update={"devices": (terminal,)})
+        _, _, found = await check(made, SystemClock(), 10)
+    assert not found.ok
+    assert "an agent says nothing to a wrong community: check the community first" in found.detail
+    assert "check the community first" in found.advice[0]
+    assert "请先检查团体名" in found.line()
+    assert "hunter2" not in found.line()
+
+
 async def test_a_fault_of_ours_is_not_taken_for_the_devices(broker: BrokerSettings, tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         await tried(settings(tmp_path, broker, "atm-01"), raising(ZeroDivisionError()))

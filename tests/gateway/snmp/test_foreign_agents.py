@@ -155,7 +155,10 @@ async def test_all_agents_silent_is_unreachable() -> None:
     port = free_udp_port()
     driver = driver_of(host=at(port, "public"), ups=at(port, "public"), timeout_s=0.2, retries=0)
     sink = RecordingSink(SELF_SERVICE_TERMINAL)
-    with pytest.raises(DeviceUnreachable, match=rf"127.0.0.1:{port}: no answer within 0.2 s; check address, community"):
+    with pytest.raises(
+        DeviceUnreachable,
+        match=rf"127.0.0.1:{port}: no answer within 0.2 s; an agent says nothing to a wrong community",
+    ):
         await driver.run(sink)
     assert sink.last("link/state") == "down"
 
