@@ -231,9 +231,18 @@ def gateway_discover(
     if not addresses and not multicast:
         raise click.UsageError("give an ADDRESS, or --multicast to ask the local network for cameras")
     if branch is not None and not is_branch_id(branch):
-        raise click.BadParameter(f"{branch!r}: expected letters and digits like BR0421", param_hint="--branch")
-    if output is not None and (output.exists() or not output.resolve().parent.is_dir()):
-        raise click.BadParameter(f"{output}: expected a new file in a directory that exists", param_hint="--output")
+        raise click.BadParameter(
+            f"{branch!r}: expected a letter or digit, then at most 31 of A-Z a-z 0-9 _ - as in BR0421",
+            param_hint="--branch",
+        )
+    if output is not None and output.exists():
+        raise click.BadParameter(
+            f"{output} exists already and is not overwritten; name another file, or remove it", param_hint="--output"
+        )
+    if output is not None and not output.resolve().parent.is_dir():
+        raise click.BadParameter(
+            f"directory {output.resolve().parent} does not exist; make it first", param_hint="--output"
+        )
     places = _checked(lambda: targets(addresses, more_ports=port, snmp_port=snmp_port, most=most))
     manner = _checked(lambda: Manner.asking(places, wait, snmp_community, username))
     configure_logs(LogSettings(level="error"))

@@ -11,7 +11,7 @@ _NAME = re.compile(r"\w[\w.-]*")
 
 
 def _host(value: str) -> str:
-    if _NAME.fullmatch(value) or _is_address(value):
+    if _NAME.fullmatch(value) or is_address(value):
         return value
     if "://" in value or "/" in value:
         alone = _host_of(value if "://" in value else f"//{value}")
@@ -21,7 +21,8 @@ def _host(value: str) -> str:
     raise ValueError("expected a name such as cam-01.branch.example or an address such as 192.0.2.7")
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address, and not a name."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -34,7 +35,7 @@ def _host_of(url: str) -> str:
         found = urlsplit(url).hostname
     except ValueError:
         return ""
-    return f": {found}" if found is not None and (_NAME.fullmatch(found) or _is_address(found)) else ""
+    return f": {found}" if found is not None and (_NAME.fullmatch(found) or is_address(found)) else ""
 
 
 Host = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_host)]

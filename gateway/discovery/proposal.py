@@ -12,7 +12,8 @@ from typing import Any, Final
 import yaml
 
 from contracts.devices import ATM, CAMERA, FOOTFALL_SENSOR, SELF_SERVICE_TERMINAL
-from gateway.discovery.sighting import Report, Sighting
+from gateway.discovery.sighting import Look, Report, Sighting
+from gateway.discovery.target import Target
 
 _IDS: Final = {ATM.name: "atm", SELF_SERVICE_TERMINAL.name: "sst", CAMERA.name: "cam", FOOTFALL_SENSOR.name: "footfall"}
 _COMMENT_MOST: Final = 400
@@ -75,6 +76,43 @@ def devices_of(report: Report) -> list[Device]:
     return [replace(device, remarks=(*device.remarks, *remarks)) for device in found]
 
 
+def _each_agent_once(reports: Sequence[Report]) -> list[Report]:
+    """Where several ports of one address were looked at, their agent is seen at each: it is one machine's at most.
+
+    It stays with the only machine; where there are several, nobody can tell whose it is, and it stands for itself.
+    """
+    seen: dict[tuple[str, int], list[Report]] = {}
+    for report in reports:
+        if any(sighting.driver == "snmp" for sighting in report.sightings):
+            seen.setdefault((report.target.host, report.target.snmp_port), []).append(report)
+    out = list(reports)
+    for (host, snmp_port), sharing in seen.items():
+        if len(sharing) == 1:
+            continue
+        machines = [report for report in sharing if any(sighting.driver == "xfs" for sighting in report.sightings)]
+        owner = machines[0] if len(machines) == 1 else None
+        for report in sharing:
+            if report is not owner:
+                out[out.index(report)] = replace(report, looks=_looks(report, agents=False))
+        if owner is None:
+            last = max(index for index, report in enumerate(out) if report.target.host == host)
+            alone = Report(Target(host, snmp_port=snmp_port), _looks(sharing[0], agents=True))
+            out.insert(last + 1, alone)
+    return out
+
+
+def _looks(report: Report, *, agents: bool) -> tuple[Look, ...]:
+    """What was seen, either of agents alone or of all but agents."""
+    return tuple(
+        replace(
+            look,
+            sightings=[sighting for sighting in look.sightings if (sighting.driver == "snmp") is agents],
+            remarks=() if agents else look.remarks,
+        )
+        for look in report.looks
+    )
+
+
 def _fitting(agent: Sighting, kind: str) -> Iterator[Sighting]:
     """The part of an agent that the kind has signals for: an ATM has no office printer."""
     section = {part: value for part, value in agent.connection.items() if kind != ATM.name or part != "printer"}
@@ -92,7 +130,7 @@ def write(reports: Sequence[Report], branch_id: str | None = None) -> str:
     Returns:
         YAML; with a branch it is a whole settings file.
     """
-    found = [device for report in reports for device in devices_of(report)]
+    found = [device for report in _each_agent_once(reports) for device in devices_of(report)]
     lines = [*_comments("", _HEAD)]
     if branch_id is not None:
         lines += yaml.safe_dump({"branch_id": branch_id}, allow_unicode=True).splitlines()

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from contracts.errors import DeviceError
+from contracts.errors import ConfigurationError, DeviceError
 from gateway.discovery.sighting import Look, Manner, Report
 from gateway.discovery.target import ADDRESSES_MOST, TCP_PORTS, Target
 from gateway.drivers.axis import scout as axis
@@ -15,6 +15,7 @@ from gateway.drivers.milesight import scout as milesight
 from gateway.drivers.onvif import scout as onvif
 from gateway.drivers.snmp import scout as snmp
 from gateway.drivers.xfs4iot import scout as xfs4iot
+from runtime.host_name import is_address
 from runtime.logs import get_logger
 
 _log = get_logger(__name__)
@@ -51,8 +52,10 @@ async def search(
         A report for each address in the order given, then for each camera that answered from another one.
 
     Raises:
+        ConfigurationError: a name is not known; nothing is asked then.
         DeviceUnreachable: the question to the whole network cannot be asked.
     """
+    await _check_names(targets, LOOK_WAITS * manner.wait_s)
     everybody = list(targets)
     if ask_from:
         known = {target.host for target in targets}
@@ -70,6 +73,27 @@ async def search(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(target), name=f"look at {target.label}") for target in everybody]
     return [task.result() for task in tasks]
+
+
+async def _check_names(targets: Sequence[Target], longest_s: float) -> None:
+    names = [host for host in dict.fromkeys(target.host for target in targets) if not is_address(host)]
+    async with asyncio.TaskGroup() as group:
+        tries = [group.create_task(_is_known(name, longest_s), name=f"name {name}") for name in names]
+    unknown = [name for name, attempt in zip(names, tries, strict=True) if not attempt.result()]
+    if unknown:
+        raise ConfigurationError(
+            f"{', '.join(unknown)}: no address is known for this name; check its spelling, or give the address itself  "
+            "主机名无法解析，请检查拼写或直接填写地址"
+        )
+
+
+async def _is_known(name: str, longest_s: float) -> bool:
+    try:
+        async with asyncio.timeout(longest_s):
+            await asyncio.get_running_loop().getaddrinfo(name, None)
+    except (OSError, UnicodeError, TimeoutError):
+        return False
+    return True
 
 
 def _camera(host: str, ports: Iterable[tuple[int, bool]]) -> Target:

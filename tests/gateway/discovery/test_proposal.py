@@ -59,6 +59,31 @@ def test_an_atm_has_no_office_printer(tmp_path: Path) -> None:
     assert device.driver == "xfs"
 
 
+def at_port(port: int, *sightings: Sighting) -> Report:
+    return Report(Target("10.4.21.31", (port,)), tuple(Look(seen.driver, [seen]) for seen in sightings), (port,))
+
+
+def test_an_agent_seen_at_several_ports_of_an_address_is_the_only_machines(tmp_path: Path) -> None:
+    seen = [at_port(80, agent("host"), camera()), at_port(5846, machine(), agent("host"))]
+    text = write(seen, "BR0421")
+    assert [device.driver for device in loaded(text, tmp_path).devices] == ["onvif", "xfs+snmp"]
+    assert text.count("driver: snmp") == 1
+
+
+def test_an_agent_of_several_machines_at_one_address_is_proposed_once_and_for_none_of_them(tmp_path: Path) -> None:
+    seen = [
+        at_port(5846, machine(), agent("host", "printer")),
+        at_port(5847, machine(SELF_SERVICE_TERMINAL.name), agent("host", "printer")),
+        report(machine(), agent("host"), host="10.4.21.32"),
+    ]
+    text = write(seen, "BR0421")
+    assert [device.driver for device in loaded(text, tmp_path).devices] == ["xfs", "xfs", "xfs+snmp"]
+    assert text.count("driver: snmp") == 2
+    assert "only if it is a terminal, or speaks for one" in text
+    taken = re.sub(r"(?m)^  # (-|  )", r"  \1", text)
+    assert [device.driver for device in loaded(taken, tmp_path).devices] == ["xfs", "xfs", "snmp", "xfs+snmp"]
+
+
 def test_devices_are_numbered_by_kind_and_a_camera_with_a_counter_is_two(tmp_path: Path) -> None:
     seen = [report(machine()), report(camera(), counter()), report(machine(), host="10.4.21.32"), report(camera())]
     devices = loaded(write(seen, "BR0421"), tmp_path).devices
