@@ -6,10 +6,12 @@ Each command imports what it runs when it runs, so that help and mistakes are an
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from branchwatch import __version__
 from contracts.errors import BranchwatchError, ConfigurationError
@@ -121,6 +123,9 @@ class _RunByDefault(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            near = get_close_matches(args[0], self.commands, n=1)
+            if near and not args[0].startswith("-") and not Path(args[0]).exists():
+                raise click.UsageError(f"No such command or file {args[0]!r}. Did you mean {near[0]!r}?", ctx)
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -285,7 +290,8 @@ def gateway_discover(
 )  # fmt: skip
 @click.option(
     "--load", is_flag=True,
-    help="No devices: publish packs to the broker as the gateways of so many branches would. For trials of a server.",
+    help="No devices: publish packs to the broker as the gateways of so many branches would. For trials of a server of"
+    " their own: it keeps these branches, LD00001 and on, for good.",
 )  # fmt: skip
 @click.option(
     "--rate", type=click.FloatRange(min=1), metavar="READINGS",
@@ -301,7 +307,9 @@ def gateway_discover(
 @click.option(
     "--duration", type=click.FloatRange(min=1), metavar="SECONDS", help="With --load: end after so many seconds."
 )
+@click.pass_context
 def simulate(
+    context: click.Context,
     branches: int,
     directory: Path | None,
     broker_host: str,
@@ -322,9 +330,13 @@ def simulate(
     按各自协议模拟网点设备，直到中断。加 --load 则不模拟设备，直接产生大量网关数据包。
 
     Writes one gateway settings file a branch; start their gateways with: branchwatch gateway DIRECTORY/*.yaml
+
+    With --load each run appears at the server as branches LD00001 and on, whose devices stay in its list, disconnected, after
+    the end: use a broker and a server that are there for the trial only.
     """
     from branchwatch.simulation import run_load, run_simulation
 
+    _refuse_useless(context, _OF_DEVICES if load else _OF_LOAD, "cannot be used with" if load else "needs")
     configure_logs(LogSettings(level="info"))
     if load:
         _run(
@@ -342,8 +354,6 @@ def simulate(
         return
     if directory is None:
         raise click.MissingParameter(param_hint="'--directory'", param_type="option")
-    if rate is not None or duration is not None:
-        raise click.UsageError("--rate and --duration need --load")
     loaded = _checked(lambda: load_scenario(scenario))
     _run(
         run_simulation(
@@ -358,6 +368,18 @@ def simulate(
             say=click.echo,
         )
     )
+
+
+_OF_DEVICES: Final = ("directory", "scenario", "first_port", "failures", "mishaps")
+_OF_LOAD: Final = ("rate", "pack_readings", "connections", "duration")
+"""Options of ``simulate`` that only one of its two ways of working knows."""
+
+
+def _refuse_useless(context: click.Context, names: Sequence[str], why: str) -> None:
+    """Refuse options that would be ignored."""
+    for name in names:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name.replace('_', '-')} {why} --load", context)
 
 
 @commands.group()

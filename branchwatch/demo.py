@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from branchwatch.demo_report import DemoReport
 from branchwatch.deployment import Deployment
 from branchwatch.findings import Findings
 from branchwatch.scenario_check import check_scenario
-from branchwatch.simulation import make_directory
+from branchwatch.simulation import make_branches, make_directory
 from contracts.errors import ConfigurationError
 from runtime.clock import SystemClock
 from runtime.supervisor import Supervisor
@@ -20,6 +21,9 @@ from simulators.player import Player
 from simulators.ports import free_ports
 from simulators.scenario import Scenario
 from simulators.staff import Staff
+
+_FIRST_PORT: Final = 10_000
+"""Of branches on whose ports nobody will listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class Demo:
             raise ConfigurationError(
                 f"port {options.port} is taken; choose another one with --port, or --port 0 for any that is free"
             )
+        check_scenario(self._rehearsal())
         if options.directory is not None:
             make_directory(options.directory)
             if (options.directory / "server.yaml").exists():
@@ -93,6 +98,12 @@ class Demo:
                     f"--data-dir {options.directory} holds an earlier demonstration, whose counts would be taken for this"
                     " one's; name another directory or remove it"
                 )
+
+    def _rehearsal(self) -> Player:
+        """The scenario over branches like those of the demonstration, of which nothing starts."""
+        options = self._options
+        branches = make_branches(options.branches, options.scenario, ("127.0.0.1", 1), options.seed, _FIRST_PORT)
+        return Player(options.scenario, branches, None, SystemClock())
 
     async def _run(self, directory: Path) -> None:
         options = self._options
@@ -106,7 +117,6 @@ class Demo:
         clock = SystemClock()
         staff = Staff(deployment.api.url, {branch.branch_id: branch for branch in deployment.branches})
         player = Player(options.scenario, deployment.branches, staff, clock)
-        check_scenario(player)
         supervisor = Supervisor(stop_timeout_s=40)
         supervisor.stop_on_signals()
         supervisor.add(deployment.broker)

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from contracts.errors import ConfigurationError
+from runtime.wording import wording
 from simulators.world import CHINA
 
 
@@ -187,7 +188,7 @@ def load_scenario(name_or_path: str) -> Scenario:
         raise ConfigurationError(f"scenario {name_or_path}: not YAML: {error}") from error
     except ValidationError as error:
         problems = "\n".join(
-            f"scenario {name_or_path}: {'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}"
+            f"scenario {name_or_path}: {'.'.join(map(str, problem['loc'])) or 'file'}: {wording(problem)}"
             for problem in error.errors(include_url=False)
         )
         raise ConfigurationError(problems) from error

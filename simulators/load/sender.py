@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import random
 import uuid
@@ -136,7 +137,7 @@ class Load:
         rate: readings a second; ``None`` for as many as the broker takes.
         pack_readings: about how many readings a live pack has.
         connections: connections they share.
-        duration_s: seconds after which the last pack is sent; ``None`` until cancelled.
+        duration_s: seconds after which no further pack is sent; ``None`` until cancelled.
         seed: same seed, same values.
         say: told every few seconds what was achieved; ``None`` for nobody.
     """
@@ -239,19 +240,24 @@ class Load:
             await wire.send(gateway.telemetry, gateway.pack(share, self._clock.now_ms()))
             self._packs += 1
             self._readings += share.readings
-        now_s = loop.time()
         if self._rate is not None:
-            await self._rest(self._began_s + self._readings / self._rate - now_s)
+            due_s = self._began_s + self._readings / self._rate
+            await self._rest(min(due_s, self._end_s) - loop.time())
         elif index % _LOOK_EVERY == 0:
             await asyncio.sleep(0)
+        now_s = loop.time()
         if self._say is not None and now_s - self._said_s >= _SAY_EVERY_S:
             self._said_s = now_s
             self._say(self._so_far().line())
-        if self._duration_s is not None and now_s - self._began_s >= self._duration_s:
+        if now_s >= self._end_s:
             self._ended.set()
         if self._ended.is_set():
             await self._settle()
         return not self._ended.is_set()
+
+    @property
+    def _end_s(self) -> float:
+        return math.inf if self._duration_s is None else self._began_s + self._duration_s
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:

@@ -1,10 +1,12 @@
 """The command line as a newcomer uses it, wrong arguments included."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -46,8 +48,16 @@ def test_help_says_what_there_is_in_both_languages(tmp_path: Path) -> None:
         (["gateway", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file"),
         (["server", "--settings", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file"),
         (["simulate"], "Missing option '--directory'"),
-        (["simulate", "--directory", "d", "--rate", "10"], "--rate and --duration need --load"),
+        (["simulate", "--directory", "d", "--rate", "10"], "--rate needs --load"),
         (["simulate", "--directory", "d", "--branches", "5000"], "need 80000 ports from 20000 on; there is room for"),
+        (["simulate", "--load", "--directory", "d"], "--directory cannot be used with --load"),
+        (["simulate", "--load", "--no-failures"], "--failures cannot be used with --load"),
+        (["simulate", "--load", "--scenario", "demo"], "--scenario cannot be used with --load"),
+        (["simulate", "--load", "--first-port", "20000"], "--first-port cannot be used with --load"),
+        (["simulate", "--load", "--mishaps"], "--mishaps cannot be used with --load"),
+        (["simulate", "--directory", "d", "--pack-readings", "50"], "--pack-readings needs --load"),
+        (["gateway", "chek", "g.yaml"], "No such command or file 'chek'. Did you mean 'check'?"),
+        (["gateway", "discver", "10.0.0.1"], "Did you mean 'discover'?"),
         (["db"], "upgrade"),
     ],
 )
@@ -103,6 +113,19 @@ def test_a_directory_that_cannot_be_made_is_named(arguments: list[str], tmp_path
     done = run(*arguments, "file/inside", cwd=tmp_path)
     assert done.returncode == 2
     assert "file/inside: cannot be made: Not a directory" in done.stderr
+
+
+def test_a_scenario_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> None:
+    text = (files("simulators") / "scenarios" / "demo.yaml").read_text(encoding="utf-8")
+    (tmp_path / "odd.yaml").write_text(re.sub("inject: [a-z_]+", "inject: moth", text, count=1))
+    (tmp_path / "temporary").mkdir()
+    arguments = ("demo", "--scenario", "odd.yaml", "--port", "0")
+    for more in ((), ("--data-dir", "kept")):
+        done = run(*arguments, *more, cwd=tmp_path, TMPDIR=str(tmp_path / "temporary"))
+        assert done.returncode == 2
+        assert "no failure 'moth'; there are " in done.stderr
+    assert not (tmp_path / "kept").exists()
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_second_demonstration_in_the_data_of_the_first_is_refused(tmp_path: Path) -> None:

@@ -75,15 +75,27 @@ async def test_every_branch_says_who_it_is_then_sends_packs_without_a_hole_and_s
     assert report.readings <= sum(readings.values())
 
 
-async def test_the_rate_is_kept_and_an_end_asked_for_comes_at_once(broker: BrokerSettings) -> None:
+async def test_a_load_ends_in_time_however_long_its_next_pack_would_wait(broker: BrokerSettings) -> None:
+    load = Load(3, broker, SystemClock(), rate=0.1, connections=1, duration_s=1)
+    async with asyncio.timeout(30):
+        report = await load.run()
+    assert report.seconds >= 1
+
+
+async def test_the_rate_is_kept_and_an_end_asked_for_comes_at_once(
+    broker: BrokerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_SAY_EVERY_S", 0.3)
     said: list[str] = []
     load = Load(BRANCHES, broker, SystemClock(), rate=2000, connections=2, say=said.append)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(load.run())
-        await asyncio.sleep(6)
+        async with asyncio.timeout(30):
+            while len(said) < 3:
+                await asyncio.sleep(0.05)
         load.end()
     report = running.result()
-    assert 1.0 <= report.seconds < 30
+    assert 0.9 <= report.seconds < 30
     assert report.readings <= 2000 * report.seconds + readings_of_a_branch()
     assert any("readings/s" in line for line in said)
 
