@@ -1,8 +1,10 @@
 """Settings of the collector."""
 
-from typing import Final, Self
+from pathlib import Path
+from typing import Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from contracts.identity import SHARDS, shard_of
 from contracts.pack import MESSAGE_BYTES
@@ -44,6 +46,50 @@ class DuckDbSettings(Section):
     )
 
 
+class InfluxDbSettings(Section):
+    """InfluxDB 1.8 or later, or another server with its v2 write route and InfluxQL."""
+
+    url: str = Field(default="http://127.0.0.1:8086", description="its HTTP address, without a password")
+    database: str = Field(
+        default="branchwatch",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$",
+        description="database; in InfluxDB 2 and 3 the first part of the buckets' names",
+    )
+    org: str = Field(default="", description="organization, InfluxDB 2")
+    token: SecretStr | None = Field(default=None, description="API token; better in the environment")
+    username: str | None = Field(default=None, description="user, InfluxDB 1; instead of a token")
+    password: SecretStr | None = Field(default=None, description="that user's password; better in the environment")
+    tls_ca: Path | None = Field(default=None, description="certificate authority file for an https url")
+    timeout_s: float = Field(default=10.0, gt=0, le=300, description="wait for an answer, or for more of a long one")
+    tries: int = Field(default=3, ge=1, le=10, description="tries of a request before the intake is told to wait")
+    request_bytes: int = Field(
+        default=2 * 2**20, ge=64 * 1024, description="bytes of a write request before it is compressed"
+    )
+    recent_readings: int = Field(
+        default=20_000_000,
+        ge=1_000,
+        description="readings kept in the order of their commits, in the ops database; an hour's at most matter",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("expected an address like https://influxdb.example:8086")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("user and password have settings of their own")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if self.token is not None and self.username is not None:
+            raise ValueError("token and username: expected one of them")
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password: expected both or neither")
+        return self
+
+
 class CollectorSettings(Section):
     """What a collector takes in, how it batches, when it asks for packs again and what it keeps of refused ones."""
 
@@ -73,8 +119,10 @@ class CollectorSettings(Section):
         ge=0,
         description="refusals for each gateway and reason that wait for an inventory or their time, kept whole",
     )
+    store: Literal["duckdb", "influxdb"] = Field(default="duckdb", description="where readings are kept")
     retention: RetentionSettings = RetentionSettings()
     duckdb: DuckDbSettings = DuckDbSettings()
+    influxdb: InfluxDbSettings = InfluxDbSettings()
 
     def owns(self, branch_id: str) -> bool:
         """Whether a branch belongs to the slot of this collector."""

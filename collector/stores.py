@@ -22,5 +22,8 @@ def make_store(settings: CollectorSettings, data_dir: Path, database: Database, 
         database: ops database, for a store that keeps series and pack identities there.
         clock: stamps commits.
     """
-    del database  # the embedded store has its own tables
+    if settings.store == "influxdb":
+        from collector.adapters.influxdb_store import InfluxDbStore
+
+        return InfluxDbStore(settings.influxdb, settings.retention, database, clock)
     return DuckDbStore(data_dir / STORE_DIRECTORY, clock, settings.duckdb, settings.retention)

@@ -114,3 +114,58 @@ quarantine_count = Table(
     Column("refused", BigInteger, nullable=False, comment="records, or whole messages, refused since ever"),
     Column("kept", BigInteger, nullable=False, comment="rows kept in quarantine since ever"),
 )
+
+# What a time-series store that has no transactions keeps here: which commit brought what, and what it stands on.
+
+store_series = Table(
+    "store_series",
+    metadata,
+    Column("series", Integer, primary_key=True, autoincrement=False, comment="number, dense from 0"),
+    Column("device_id", String(97), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("path", String(256), nullable=False),
+)
+
+store_pack = Table(
+    "store_pack",
+    metadata,
+    Column("branch_id", String(32), primary_key=True),
+    Column("boot", String(128), primary_key=True),
+    Column("low", BigInteger, primary_key=True, autoincrement=False, comment="first seq of a run of committed packs"),
+    Column("high", BigInteger, nullable=False, comment="last seq of the run"),
+)
+
+store_commit = Table(
+    "store_commit",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("stored_at_ms", BigInteger, nullable=False),
+    Column("readings", Integer, nullable=False, comment="readings and events of the commit"),
+    Column("writer", String(32), nullable=False, comment="the run of a collector that made it"),
+    Column("content", LargeBinary, nullable=False, comment="the readings and events as they were committed"),
+)
+
+store_newest = Table(
+    "store_newest",
+    metadata,
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False, comment="newest readings of a stretch of series"),
+)
+
+store_dirty_hour = Table(
+    "store_dirty_hour",
+    metadata,
+    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False, comment="begin of an hour with new readings"),
+    Column("branch_id", String(32), primary_key=True),
+)
+
+store_state = Table(
+    "store_state",
+    metadata,
+    Column("one", Integer, primary_key=True, comment="there is one row"),
+    Column("replayable_from", BigInteger, nullable=False, comment="store_newest holds the commits up to this one"),
+    Column("readings_from_ms", BigInteger, nullable=False, comment="what is older is past its retention"),
+    Column("minutes_from_ms", BigInteger, nullable=False),
+    Column("hours_from_ms", BigInteger, nullable=False),
+    Column("events_from_ms", BigInteger, nullable=False),
+)

@@ -13,6 +13,7 @@ from runtime.clock import SystemClock
 from runtime.database import Database, metadata, sqlite_url
 from runtime.event_log import EventLog
 from runtime.settings import BrokerSettings
+from tests.influxdb import InfluxServer
 from tests.mosquitto import mosquitto_server
 from tests.postgresql import PostgresServer
 
@@ -76,6 +77,15 @@ async def mosquitto(tmp_path: Path) -> AsyncIterator[BrokerSettings]:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A real PostgreSQL server of this test run."""
     server = PostgresServer(tmp_path_factory.mktemp("postgresql"), free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    """A real InfluxDB server of this test run; each test makes a database of its own."""
+    server = InfluxServer(tmp_path_factory.mktemp("influxdb"), free_port(), free_port())
     server.start()
     yield server
     server.stop()

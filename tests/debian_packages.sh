@@ -12,6 +12,8 @@ command -v ffprobe >/dev/null || missing="$missing ffmpeg"
     missing="$missing python3 python3-gi gir1.2-gst-rtsp-server-1.0"
 ls /usr/lib/*/gstreamer-1.0/libgstvideotestsrc.so >/dev/null 2>&1 || missing="$missing gstreamer1.0-plugins-base"
 ls /usr/lib/*/gstreamer-1.0/libgstrtp.so >/dev/null 2>&1 || missing="$missing gstreamer1.0-plugins-good"
+command -v influxd >/dev/null || missing="$missing influxdb"
+command -v victoria-metrics >/dev/null || missing="$missing victoria-metrics"
 command -v chromium >/dev/null || missing="$missing chromium"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0

@@ -19,8 +19,15 @@ def clock() -> ManualClock:
 @pytest.fixture(params=STORES)
 async def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Opener]:
     """Opens one and the same store, once on each kind."""
-    async with opened(request.param, tmp_path, clock) as open_again:
+    server = request.getfixturevalue("influxdb") if request.param == "influxdb" else None
+    async with opened(request.param, tmp_path, clock, server) as open_again:
         yield open_again
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which kind of store the test runs on."""
+    return str(request.node.callspec.params["opener"])
 
 
 @pytest.fixture
