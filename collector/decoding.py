@@ -1,103 +1,30 @@
-"""From the bytes of a pack to columns, and to what had to be refused of it."""
+"""From the bytes of packs to columns, and to what had to be refused of them.
+
+A batch is read by :class:`BatchReading`: plain packs together (:mod:`collector.plain_packs`), every other one by itself, by
+:class:`Decoder`, which alone decides what is refused.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
 import msgspec
-import numpy as np
 
+from collector.columns import Columns, Stretch
 from collector.fleet import Fleet
+from collector.limits import EARLIEST_MS, LONGEST_TEXT, MOST_SERIES_OF_A_DEVICE
+from collector.plain_packs import BaseNames, PlainPacks
+from collector.refusals import Refusal
 from collector.series import DERIVED_PATHS, SeriesRegistry
 from contracts import senml
 from contracts.devices import GATEWAY
 from contracts.errors import ContractViolation, RefusalCode
 from contracts.pack import Header, split_pack
 from contracts.readings import EventReading, ReadingBatch, SeriesInfo
-from contracts.signals import Sort
-
-EARLIEST_MS: Final = 946_684_800_000
-"""2000-01-01 UTC: an earlier time is a clock that was never set."""
-
-MOST_SERIES_OF_A_DEVICE: Final = 2000
-"""A device of the catalogue has a few hundred signals; a sender that counts parts upwards is stopped here."""
-
-LONGEST_TEXT: Final = 4096
-"""Characters of an event's text."""
+from contracts.signals import Signal, Sort
 
 _HEADER_RECORDS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What was refused and why.
-
-    Attributes:
-        code: the stable reason.
-        detail: what was expected against what came.
-        record: index of the record in its pack, ``None`` for the whole message.
-        device_id: device the record names, empty where none can be read.
-        resolved: the record itself, ``None`` for the whole message.
-        due_ms: time of a record that came before it; ``None`` for all others.
-    """
-
-    code: RefusalCode
-    detail: str
-    record: int | None = None
-    device_id: str = ""
-    resolved: senml.Resolved | None = None
-    due_ms: int | None = None
-
-    @property
-    def waits(self) -> bool:
-        """Whether the record can be taken later."""
-        return self.code is RefusalCode.UNKNOWN_DEVICE or self.due_ms is not None
-
-    @staticmethod
-    def of(violation: ContractViolation) -> "Refusal":
-        """The whole message is refused."""
-        return Refusal(violation.refusal, violation.detail, violation.record)
-
-
-@dataclass(slots=True)
-class Columns:
-    """Readings under construction; :meth:`batch` makes them arrays."""
-
-    series: list[int] = field(default_factory=list)
-    observed_at_ms: list[int] = field(default_factory=list)
-    value: list[float] = field(default_factory=list)
-    live: list[bool] = field(default_factory=list)
-    events: list[EventReading] = field(default_factory=list)
-
-    def add(self, series: int, observed_at_ms: int, value: float) -> None:
-        """Append a live reading."""
-        self.series.append(series)
-        self.observed_at_ms.append(observed_at_ms)
-        self.value.append(value)
-        self.live.append(True)
-
-    def extend(self, other: "Columns", *, live: bool) -> None:
-        """Append all of another, all of one lane."""
-        self.series += other.series
-        self.observed_at_ms += other.observed_at_ms
-        self.value += other.value
-        self.live += [live] * len(other.series)
-        self.events += other.events if live else [replace(event, live=False) for event in other.events]
-
-    def __len__(self) -> int:
-        """Readings and events together."""
-        return len(self.series) + len(self.events)
-
-    def batch(self) -> ReadingBatch:
-        """The readings as arrays."""
-        return ReadingBatch(
-            np.array(self.series, dtype=np.int32),
-            np.array(self.observed_at_ms, dtype=np.int64),
-            np.array(self.value, dtype=np.float64),
-            np.array(self.live, dtype=np.bool_),
-            tuple(self.events),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +33,18 @@ class Decoded:
 
     Attributes:
         header: ``None`` where not even that can be read; then nobody knows which pack it was.
-        columns: the sound part, ``live`` left empty.
+        sound: the sound part, ``live`` left empty.
         refusals: the unsound part, in pack order.
     """
 
     header: Header | None
-    columns: Columns
-    refusals: Sequence[Refusal]
+    sound: Columns | Stretch
+    refusals: Sequence[Refusal] = ()
 
     @property
     def is_refused_whole(self) -> bool:
         """Whether nothing of it can be taken, now or when an inventory or its time comes."""
-        if not self.refusals or len(self.columns):
+        if not self.refusals or len(self.sound):
             return False
         return not any(refusal.waits for refusal in self.refusals)
 
@@ -137,11 +64,15 @@ class Decoder:
         self._registry = registry
         self.most_bytes = most_bytes
         self._future_ms = future_ms
-        self._by_name: dict[str, SeriesInfo] = {}
+        self._names = BaseNames(fleet, registry)
 
-    def forget_names(self) -> None:
-        """The fleet changed: what a name stands for has to be looked up again."""
-        self._by_name.clear()
+    def forget_names(self, branch_id: str) -> None:
+        """The devices of a branch changed: what its names stand for has to be looked up again."""
+        self._names.forget(branch_id)
+
+    def plain_packs(self, now_ms: int) -> PlainPacks:
+        """For the packs of a batch that arrived at ``now_ms``."""
+        return PlainPacks(self._names, self._registry, self.most_bytes, now_ms + self._future_ms)
 
     def decode(self, payload: bytes, branch_id: str, now_ms: int) -> Decoded:
         """Read a pack that came on a topic of ``branch_id``; never raises, whatever the bytes.
@@ -166,59 +97,42 @@ class Decoder:
         return self.read(senml.resolve(senml.decode(payload)), branch_id, now_ms)
 
     def read(self, records: Sequence[senml.Resolved], branch_id: str, now_ms: int) -> tuple[Columns, list[Refusal]]:
-        """Check each record by itself: one that is refused takes no other with it."""
-        columns, refusals = Columns(), []
+        """Check each record by itself: one that is refused takes no other with it.
+
+        A series has one reading of a time. Of records that say otherwise the first stands, as of packs that share a seq, and
+        one that says the same as an earlier one is left out. Of events each stands that has another text.
+        """
+        sound, refusals = _Sound(), []
         latest_ms = now_ms + self._future_ms
         for record in records:
             try:
-                self._read_one(record, branch_id, latest_ms, columns)
+                self._read_one(record, branch_id, latest_ms, sound)
             except ContractViolation as violation:
                 device_id = "/".join(record.name.split("/", 2)[:2])
                 time_ms = round(record.time_s * 1000)
                 is_early = violation.refusal is RefusalCode.TIME_OUT_OF_RANGE and time_ms > latest_ms
                 due_ms = time_ms if is_early else None
                 refusals.append(Refusal(violation.refusal, violation.detail, record.index, device_id, record, due_ms))
-        return columns, refusals
+        return sound.columns, refusals
 
-    def _read_one(self, record: senml.Resolved, branch_id: str, latest_ms: int, columns: Columns) -> None:
-        info = self._by_name.get(record.name)
-        if info is None or not record.name.startswith(branch_id + "/"):
-            info = self._find(record.name, branch_id)
+    def _read_one(self, record: senml.Resolved, branch_id: str, latest_ms: int, sound: "_Sound") -> None:
+        info = self._find(record.name, branch_id)
         observed_at_ms = round(record.time_s * 1000)
         if not EARLIEST_MS <= observed_at_ms <= latest_ms:
             raise ContractViolation(
                 RefusalCode.TIME_OUT_OF_RANGE,
                 f"{record.name}: time {observed_at_ms} ms, expected {EARLIEST_MS} to {latest_ms}; set the gateway's clock",
             )
-        signal, value = info.signal, record.value
+        signal = info.signal
         if record.unit is not None and record.unit != signal.unit:
             raise ContractViolation(
                 RefusalCode.WRONG_UNIT, f"{record.name}: unit {record.unit!r}, expected {signal.unit or 'none'!r}"
             )
         if signal.sort is Sort.EVENT:
-            text = _text(record.name, value, "an event's text")
-            if len(text) > LONGEST_TEXT:
-                raise ContractViolation(
-                    RefusalCode.BAD_VALUE, f"{record.name}: {len(text)} characters, expected at most {LONGEST_TEXT}"
-                )
-            columns.events.append(EventReading(info.series, observed_at_ms, text))
-            return
-        if signal.sort is Sort.STATE:
-            word = _text(record.name, value, "a state's word")
-            number = signal.ordinal(word)
-            if number is None:
-                words = ", ".join(state.word for state in signal.states)
-                raise ContractViolation(
-                    RefusalCode.BAD_VALUE, f"{record.name}: state {word[:64]!r}, expected one of {words}"
-                )
-            value = float(number)
-        if type(value) is not float:
-            raise ContractViolation(RefusalCode.WRONG_TYPE, f"{record.name}: {_name_of(value)}, expected a number (v)")
-        if not isfinite(value):
-            raise ContractViolation(RefusalCode.BAD_VALUE, f"{record.name}: {value}, expected a finite number")
-        columns.series.append(info.series)
-        columns.observed_at_ms.append(observed_at_ms)
-        columns.value.append(value)
+            sound.tell(EventReading(info.series, observed_at_ms, _event_text(record)))
+        else:
+            value = _ordinal(record, signal) if signal.sort is Sort.STATE else _number(record)
+            sound.say(record.name, info.series, observed_at_ms, value)
 
     def _find(self, name: str, branch_id: str) -> SeriesInfo:
         branch, _, rest = name.partition("/")
@@ -235,21 +149,109 @@ class Decoder:
             raise ContractViolation(
                 RefusalCode.UNKNOWN_SIGNAL, f"{name}: the collector observes it itself; do not send it"
             )
-        full = len(self._registry.of_device(device_id)) >= MOST_SERIES_OF_A_DEVICE
-        info = self._registry.find(device_id, kind, path) if full else self._registry.take(device_id, kind, path)
+        known = self._registry.find(device_id, kind, path)
+        if known is not None:
+            return known
+        full = self._registry.count_of(device_id) >= MOST_SERIES_OF_A_DEVICE
+        info = None if full else self._registry.take(device_id, kind, path)
         if info is None:
             reason = (
                 f"it has {MOST_SERIES_OF_A_DEVICE} signals already" if full else f"a device of kind {kind} has none"
             )
             raise ContractViolation(RefusalCode.UNKNOWN_SIGNAL, f"{name}: signal {path!r}: {reason}")
-        self._by_name[name] = info
         return info
 
 
-def _text(name: str, value: object, what: str) -> str:
-    if not isinstance(value, str):
-        raise ContractViolation(RefusalCode.WRONG_TYPE, f"{name}: {_name_of(value)}, expected {what} (vs)")
+class BatchReading:
+    """The packs of one batch being read, in the order of arrival."""
+
+    def __init__(self, decoder: Decoder, now_ms: int) -> None:
+        self._decoder = decoder
+        self._now_ms = now_ms
+        self._plain = decoder.plain_packs(now_ms)
+        self._packs: list[tuple[bytes, str]] = []
+        self._decoded: list[Decoded] = []
+        self._plain_ones: list[int] = []
+
+    def add(self, payload: bytes, branch_id: str) -> None:
+        """Read a pack that came on a topic of ``branch_id``; never raises, whatever the bytes."""
+        plain = self._plain.take(payload, branch_id)
+        self._packs.append((payload, branch_id))
+        if plain is None:
+            self._decoded.append(self._decoder.decode(payload, branch_id, self._now_ms))
+        else:
+            self._plain_ones.append(len(self._decoded))
+            self._decoded.append(Decoded(*plain))
+
+    def finish(self) -> tuple[ReadingBatch, list[Decoded]]:
+        """What the batch holds: the readings that stretches are parts of, and each pack."""
+        together, doubtful = self._plain.finish()
+        for place in sorted(doubtful):
+            number = self._plain_ones[place]
+            self._decoded[number] = self._decoder.decode(*self._packs[number], self._now_ms)
+        return together, self._decoded
+
+
+class _Sound:
+    """Sound records of one pack."""
+
+    def __init__(self) -> None:
+        self.columns = Columns()
+        self._said: dict[tuple[int, int], float] = {}
+        self._told: set[EventReading] = set()
+
+    def say(self, name: str, series: int, observed_at_ms: int, value: float) -> None:
+        stands = self._said.setdefault((series, observed_at_ms), value)
+        if stands != value:
+            raise ContractViolation(
+                RefusalCode.NAME_CLASH,
+                f"{name}: {value:g} at {observed_at_ms} ms, and {stands:g} before it in the same pack; expected one reading"
+                " of a signal at a time",
+            )
+        if len(self._said) > len(self.columns.series):
+            self.columns.series.append(series)
+            self.columns.observed_at_ms.append(observed_at_ms)
+            self.columns.value.append(value)
+
+    def tell(self, event: EventReading) -> None:
+        if event not in self._told:
+            self._told.add(event)
+            self.columns.events.append(event)
+
+
+def _event_text(record: senml.Resolved) -> str:
+    text = _text(record, "an event's text")
+    if len(text) > LONGEST_TEXT:
+        raise ContractViolation(
+            RefusalCode.BAD_VALUE, f"{record.name}: {len(text)} characters, expected at most {LONGEST_TEXT}"
+        )
+    return text
+
+
+def _ordinal(record: senml.Resolved, signal: Signal) -> float:
+    word = _text(record, "a state's word")
+    number = signal.ordinal(word)
+    if number is None:
+        words = ", ".join(state.word for state in signal.states)
+        raise ContractViolation(RefusalCode.BAD_VALUE, f"{record.name}: state {word[:64]!r}, expected one of {words}")
+    return float(number)
+
+
+def _number(record: senml.Resolved) -> float:
+    value = record.value
+    if type(value) is not float:
+        raise ContractViolation(RefusalCode.WRONG_TYPE, f"{record.name}: {_name_of(value)}, expected a number (v)")
+    if not isfinite(value):
+        raise ContractViolation(RefusalCode.BAD_VALUE, f"{record.name}: {value}, expected a finite number")
     return value
+
+
+def _text(record: senml.Resolved, what: str) -> str:
+    if not isinstance(record.value, str):
+        raise ContractViolation(
+            RefusalCode.WRONG_TYPE, f"{record.name}: {_name_of(record.value)}, expected {what} (vs)"
+        )
+    return record.value
 
 
 def _name_of(value: object) -> str:

@@ -7,11 +7,14 @@ between brings the pack again, and keeping the same refusal of its records twice
 """
 
 import asyncio
+import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
-from collector.decoding import Columns, Decoded, Decoder, Refusal, encode_records
+from collector.columns import Assembly
+from collector.decoding import BatchReading, Decoded, Decoder, encode_records
 from collector.fleet import Fleet
 from collector.gaps import Gaps
 from collector.identities import refused_as
@@ -22,7 +25,7 @@ from collector.patience import Patience
 from collector.presence import Presence
 from collector.quarantine import Quarantine
 from collector.recent_contents import Comparison, RecentContents
-from collector.refusals import Held, Refused
+from collector.refusals import Held, Refusal, Refused
 from collector.uplink import UplinkSignals
 from contracts import topics
 from contracts.errors import ContractViolation, RefusalCode
@@ -34,8 +37,10 @@ from runtime.clock import Clock
 from runtime.mqtt import Message
 
 _PACK_CHANNELS = (Channel.TELEMETRY, Channel.BACKFILL)
-_PACKS_AT_A_STRETCH = 20
-"""Packs decoded before others on the event loop have a turn: a few milliseconds."""
+_T = TypeVar("_T")
+
+_STRETCH_S: Final = 0.003
+"""How long packs are read before others on the event loop have a turn."""
 
 
 @dataclass(slots=True)
@@ -44,7 +49,7 @@ class Prepared:
 
     Attributes:
         now_ms: when it was read, milliseconds since 1970 UTC.
-        columns: its readings.
+        readings: its readings.
         packs: identities of what it consists of, in the order of arrival.
         refused: what goes into quarantine.
         dropped: packs that came without some of their readings, and how many those are.
@@ -52,7 +57,7 @@ class Prepared:
     """
 
     now_ms: int
-    columns: Columns = field(default_factory=Columns)
+    readings: Assembly = field(default_factory=Assembly)
     packs: list[PackId] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     dropped: list[tuple[PackId, int]] = field(default_factory=list)
@@ -152,12 +157,13 @@ class Reception:
                     await self._take_small(topic, message, batch)
             except ContractViolation as violation:
                 self._refuse_message(message, violation, batch)
-        if batch.announced:
-            self._decoder.forget_names()
-        for count, (topic, message) in enumerate(packs, 1):
-            self._take_pack(topic, message, batch)
-            if count % _PACKS_AT_A_STRETCH == 0:
-                await asyncio.sleep(0)
+        reading = BatchReading(self._decoder, batch.now_ms)
+        async for topic, message in _in_turns(packs):
+            reading.add(message.payload, topic.branch_id)
+        together, decoded = reading.finish()
+        batch.readings.read_together(together)
+        async for pack, (topic, message) in _in_turns(list(zip(decoded, packs, strict=True))):
+            self._take_pack(topic, message, pack, batch)
 
     async def tell_devices(self) -> None:
         """Tell the listener which devices exist."""
@@ -221,7 +227,7 @@ class Reception:
         if state is None:
             return
         await self._patience.insist("ops database", lambda: self._fleet.hear(state))
-        self._uplink.connection(branch_id, online=state.online, at_ms=state.since_ms, columns=batch.columns)
+        self._uplink.connection(branch_id, online=state.online, at_ms=state.since_ms, columns=batch.readings.alone)
 
     async def _take_inventory(self, branch_id: str, message: Message, batch: Prepared) -> None:
         if len(message.payload) > self._decoder.most_bytes:
@@ -229,10 +235,11 @@ class Reception:
             raise ContractViolation(RefusalCode.OVERSIZED, detail)
         inventory = parse_inventory(message.payload, branch_id)
         change = await self._patience.insist("ops database", lambda: self._fleet.announce(inventory, batch.now_ms))
-        batch.announced = batch.announced or change is not None
+        if change is not None:
+            batch.announced = True
+            self._decoder.forget_names(branch_id)
 
-    def _take_pack(self, topic: topics.Topic, message: Message, batch: Prepared) -> None:
-        decoded = self._decoder.decode(message.payload, topic.branch_id, batch.now_ms)
+    def _take_pack(self, topic: topics.Topic, message: Message, decoded: Decoded, batch: Prepared) -> None:
         pack_id = None if decoded.header is None else decoded.header.pack_id
         live = topic.channel is Channel.TELEMETRY
         if pack_id is not None and self._is_taken(pack_id):
@@ -248,7 +255,7 @@ class Reception:
             if live:
                 self._presence.notice(topic.branch_id, pack_id.boot, batch.now_ms)
             self._contents.remember(pack_id, message.payload)
-            batch.columns.extend(decoded.columns, live=live)
+            batch.readings.take(decoded.sound, live=live)
             self._refuse_records(topic.branch_id, message.topic, live, pack_id, decoded.refusals, batch)
 
     def _settle(self, pack_id: PackId, batch: Prepared) -> None:
@@ -286,7 +293,7 @@ class Reception:
         if not self._ledger.has(held.pack_id) or self._ledger.has(held.released_as):
             return  # its pack never was committed and comes again whole; or these records were released already
         columns, refusals = self._decoder.decode_records(held.payload, held.branch_id, batch.now_ms)
-        batch.columns.extend(columns, live=held.live)
+        batch.readings.take(columns, live=held.live)
         batch.packs.append(held.released_as)
         self._refuse_records(held.branch_id, held.topic, held.live, held.released_as, refusals, batch)
 
@@ -359,4 +366,14 @@ class Reception:
     async def _commit(self, batch: Prepared) -> None:
         await self._patience.insist("ops database", lambda: self._quarantine.keep(batch.refused))
         await self._patience.insist("ops database", lambda: self._gaps.note_dropped(batch.dropped))
-        await self._ledger.commit(batch.columns.batch(), batch.packs)
+        await self._ledger.commit(batch.readings.batch(), batch.packs)
+
+
+async def _in_turns(items: Sequence[_T]) -> AsyncIterator[_T]:
+    """Items one by one; every few milliseconds others on the event loop have a turn."""
+    began = time.perf_counter()
+    for item in items:
+        yield item
+        if time.perf_counter() - began > _STRETCH_S:
+            await asyncio.sleep(0)
+            began = time.perf_counter()

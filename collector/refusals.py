@@ -2,8 +2,40 @@
 
 from dataclasses import dataclass
 
-from contracts.errors import RefusalCode
+from contracts import senml
+from contracts.errors import ContractViolation, RefusalCode
 from contracts.pack import PackId
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was refused and why.
+
+    Attributes:
+        code: the stable reason.
+        detail: what was expected against what came.
+        record: index of the record in its pack, ``None`` for the whole message.
+        device_id: device the record names, empty where none can be read.
+        resolved: the record itself, ``None`` for the whole message.
+        due_ms: time of a record that came before it; ``None`` for all others.
+    """
+
+    code: RefusalCode
+    detail: str
+    record: int | None = None
+    device_id: str = ""
+    resolved: senml.Resolved | None = None
+    due_ms: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the record can be taken later."""
+        return self.code is RefusalCode.UNKNOWN_DEVICE or self.due_ms is not None
+
+    @staticmethod
+    def of(violation: ContractViolation) -> "Refusal":
+        """The whole message is refused."""
+        return Refusal(violation.refusal, violation.detail, violation.record)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from collector.decoding import Columns
+from collector.columns import Columns
 from collector.fleet import Fleet
 from collector.gaps import Gaps
 from collector.holes import HolePolicy, HoleWatch, Reach, Review

@@ -1,6 +1,6 @@
 """What the collector itself observes of a gateway: its connection and its missing packs, as readings like any other."""
 
-from collector.decoding import Columns
+from collector.columns import Columns
 from collector.fleet import GATEWAY_KIND, device_id_of_gateway
 from collector.latest import LatestValues
 from collector.series import MISSING_PACKS, UPLINK_STATE, SeriesRegistry

@@ -46,6 +46,7 @@ class RefusalCode(StrEnum):
     BAD_INVENTORY = "bad_inventory"
     BAD_STATUS = "bad_status"
     SEQ_REUSED = "seq_reused"  # another pack of the same boot identity and seq is stored
+    NAME_CLASH = "name_clash"  # an earlier record of the pack gives the same signal another value at the same time
 
 
 class ContractViolation(BranchwatchError):  # noqa: N818  (the field calls it a violation, not an error)

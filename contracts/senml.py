@@ -19,6 +19,9 @@ from contracts.errors import ContractViolation, RefusalCode
 ABSOLUTE_FROM_S: Final = 2**28
 """Times below this many seconds are relative to "now". Source: RFC 8428, section 4.5.3."""
 
+TIME_END_S: Final = 2**53
+"""Times are below this many seconds: beyond it a double tells no second from the next."""
+
 VERSION: Final = 10
 """Base version of RFC 8428, the default; a larger one must not be read (section 4.4)."""
 
@@ -196,7 +199,7 @@ def _has_base_fields_only(record: Record) -> bool:
 
 
 def _time(time_s: float, now_s: float | None, index: int) -> float:
-    if not -ABSOLUTE_FROM_S < time_s < 2**53:
+    if not -ABSOLUTE_FROM_S < time_s < TIME_END_S:
         raise ContractViolation(RefusalCode.BAD_TIME, f"time {time_s}: expected seconds since 1970", index)
     if time_s >= ABSOLUTE_FROM_S:
         return time_s

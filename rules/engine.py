@@ -77,7 +77,8 @@ class Engine:
         if len(series) <= known:
             return
         self._columns.grow(len(series))
-        for info in itertools.islice(series, known, None):
+        for number in range(known, len(series)):
+            info = series[number]
             uses = self._index.uses(info.kind, info.path)
             if uses:
                 self._watch(info, uses)

@@ -4,7 +4,6 @@ Readings come some time after they were observed. While a backlog is worked off,
 the wall is ahead of the readings; a delay that ended by that clock would raise what the next reading takes back.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -38,7 +37,7 @@ class Pace:
         """Note a batch. What the collector says itself is always fresh and does not count, nor does back-fill."""
         known = len(self._derived)
         if len(series) > known:
-            new = [info.signal.source.startswith(_DERIVED) for info in itertools.islice(series, known, None)]
+            new = [series[number].signal.source.startswith(_DERIVED) for number in range(known, len(series))]
             self._derived = np.append(self._derived, np.array(new, np.bool_))
         counted = batch.live & ~self._derived[batch.series]
         newest_ms = int(batch.observed_at_ms[counted].max(initial=0))
