@@ -5,7 +5,7 @@ from typing import Final
 
 from collector.lanes import Batch, Lanes
 from collector.patience import Patience
-from collector.reception import Reception
+from collector.reception import Prepared, Reception
 from collector.review import IntakeReview
 from collector.settings import CollectorSettings
 from contracts.errors import DependencyUnavailable
@@ -18,9 +18,17 @@ _log = get_logger(__name__)
 CONNECT_WAIT_S: Final = 10.0
 DRAIN_S: Final = 5.0
 
+UNDER_WAY: Final = 2
+"""Batches read and not yet acknowledged: one is read while the one before it is being committed."""
+
 
 class Intake:
-    """The service that owns a slot's MQTT sessions. It comes up after the store and goes down before it."""
+    """The service that owns a slot's MQTT sessions. It comes up after the store and goes down before it.
+
+    One task reads batches, another commits them in the same order, acknowledges each, and reviews between two of them. While
+    the store or whoever listens does not answer, nothing is read beyond :data:`UNDER_WAY` batches and the inboxes: the rest
+    waits at the broker, which has bounds of its own for what it sends unacknowledged.
+    """
 
     name = "intake"
 
@@ -38,7 +46,10 @@ class Intake:
         self._review = review
         self._patience = patience
         self._lanes: Lanes | None = None
-        self._in_batch = False
+        self._room = asyncio.Semaphore(UNDER_WAY)
+        self._read: asyncio.Queue[tuple[Batch, Prepared] | None] = asyncio.Queue(UNDER_WAY)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._left: int | None = None
 
     @property
     def connected(self) -> bool:
@@ -60,31 +71,31 @@ class Intake:
             _log.warning("intake starts without its broker and keeps trying", error=str(error))
 
     async def run(self) -> None:
-        """Take batches, and between them review holes and heartbeats."""
+        """Take batches until :meth:`stop`, which ends the two tasks that do so; the failure of one is raised."""
         lanes = self._started
-        loop = asyncio.get_running_loop()
-        next_review = loop.time() + self._settings.review_s
-        while True:
-            batch = await lanes.gather(max(next_review - loop.time(), 0.001))
-            self._in_batch = True
-            if batch.messages:
-                await self._take(lanes, batch)
-            if loop.time() >= next_review:
-                await self._reception.release_due()
-                await self._ask_again(lanes)
-                next_review = loop.time() + self._settings.review_s
-            self._in_batch = False
+        self._tasks = [
+            asyncio.create_task(self._read_all(lanes), name="intake reads"),
+            asyncio.create_task(self._commit_all(lanes), name="intake commits"),
+        ]
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
 
     async def stop(self) -> None:
         """Finish what has arrived, within 5 s, and disconnect; the rest stays with the broker and comes again."""
         lanes = self._started
+        self._left = lanes.waiting
+        lanes.wait_no_more()
         try:
-            async with asyncio.timeout(DRAIN_S):
-                while lanes.waiting and not self._in_batch:  # a batch that was cut short begins anew after a restart
-                    await self._take(lanes, await lanes.gather(0))
+            if not any(task.done() for task in self._tasks):
+                async with asyncio.timeout(DRAIN_S):
+                    await asyncio.gather(*self._tasks)
         except TimeoutError:
             _log.warning("intake stops with messages in its inbox; the broker keeps them", left=lanes.waiting)
         finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             await lanes.stop()
 
     @property
@@ -93,9 +104,41 @@ class Intake:
             raise RuntimeError("intake: start() comes before run() and stop()")
         return self._lanes
 
-    async def _take(self, lanes: Lanes, batch: Batch) -> None:
-        await self._reception.take(batch.messages)
-        lanes.acknowledge(batch)
+    async def _read_all(self, lanes: Lanes) -> None:
+        """Read batches; once stopped only what had arrived by then."""
+        while self._left is None or self._left > 0:
+            await self._room.acquire()
+            batch = await lanes.gather()
+            messages = batch.messages
+            if self._left is not None:
+                self._left -= max(len(messages), 1)
+            if messages:
+                await self._read.put((batch, await self._reception.prepare(messages)))
+            else:
+                self._room.release()
+        await self._read.put(None)
+
+    async def _commit_all(self, lanes: Lanes) -> None:
+        """Commit what was read, and between two batches review holes and heartbeats."""
+        loop = asyncio.get_running_loop()
+        next_review_s = loop.time() + self._settings.review_s
+        while True:
+            try:
+                async with asyncio.timeout_at(next_review_s):
+                    read = await self._read.get()
+            except TimeoutError:
+                pass
+            else:
+                if read is None:
+                    return
+                batch, prepared = read
+                await self._reception.commit(prepared)
+                lanes.acknowledge(batch)
+                self._room.release()
+            if loop.time() >= next_review_s:
+                await self._reception.release_due()
+                await self._ask_again(lanes)
+                next_review_s = loop.time() + self._settings.review_s
 
     async def _ask_again(self, lanes: Lanes) -> None:
         for branch_id, request in await self._review.review(connected=lanes.connected):

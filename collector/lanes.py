@@ -7,7 +7,7 @@ ones, however fast gateways and broker are: after a server outage all branches f
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from collector.settings import CollectorSettings
@@ -20,8 +20,8 @@ from runtime.settings import BrokerSettings
 BACKFILL_AT_ONCE: Final = 50
 """Packs of the backlog in a batch at most: at 200 readings each about a tenth of a second, which live packs may have to wait."""
 
-MESSAGES_AT_A_STRETCH: Final = 50
-"""Messages taken from an inbox before their bytes are looked at again."""
+INBOX_BYTES: Final = 64 * 2**20
+"""Bytes received ahead of the batch at most, live and back-filled each."""
 
 
 def live_filters(settings: CollectorSettings) -> list[str]:
@@ -49,7 +49,7 @@ def _shards(settings: CollectorSettings) -> Iterable[str]:
 
 
 class Lanes:
-    """Both sessions of a slot, and batches out of them.
+    """Both sessions of a slot, and batches out of them. One task gathers.
 
     Args:
         settings: bounds of a batch, and the slot.
@@ -59,18 +59,23 @@ class Lanes:
     def __init__(self, settings: CollectorSettings, broker: BrokerSettings) -> None:
         self._settings = settings
         name = f"branchwatch-slot-{settings.slot}"
+        self._arrived = asyncio.Event()
+        self._ended = False
         self.live = self._session(broker, name, live_filters(settings))
         self.backfill = self._session(broker, f"{name}-backfill", backfill_filters(settings))
         self._clients = (self.live, self.backfill)
 
     def _session(self, broker: BrokerSettings, client_id: str, filters: Sequence[str]) -> MqttClient:
-        return MqttClient(
+        client = MqttClient(
             broker,
             client_id,
             clean_session=False,
             subscriptions=filters,
             inbox_limit=self._settings.inbox_messages,
+            inbox_bytes=INBOX_BYTES,
         )
+        client.on_arrival(self._arrived.set)
+        return client
 
     def start(self) -> None:
         """Begin to connect."""
@@ -105,71 +110,58 @@ class Lanes:
         """Messages received and not yet taken."""
         return sum(client.waiting() for client in self._clients)
 
-    async def gather(self, wait_s: float) -> "Batch":
-        """Collect a batch, bounded in count, bytes and age; empty where nothing came within ``wait_s``.
+    def wait_no_more(self) -> None:
+        """From now on :meth:`gather` gives what is there and waits for nothing."""
+        self._ended = True
+        self._arrived.set()
+
+    async def gather(self) -> "Batch":
+        """Wait for messages and collect a batch, bounded in count, bytes and age.
 
         Of the backlog it holds :data:`BACKFILL_AT_ONCE` messages at most, so that live ones never wait long for it, and
-        that many where there are, so that it comes to its end however much is live.
+        that many where there are, so that it comes to its end however much is live. ``batch_bytes`` bounds each lane.
+
+        Returns:
+            The batch, empty only after :meth:`wait_no_more`.
         """
-        batch = Batch()
-        loop = asyncio.get_running_loop()
-        if not await self._wait_arrived(wait_s):
-            return batch
-        deadline = loop.time() + self._settings.batch_age_ms / 1000
         most_live = self._settings.batch_messages
-        most_backfill = min(BACKFILL_AT_ONCE, self._settings.batch_messages)
-        while True:
-            await self._take(self.live, batch, batch.live, most_live)
-            await self._take(self.backfill, batch, batch.backfill, most_backfill)
-            full = len(batch.live) >= most_live or len(batch.backfill) >= most_backfill
-            if full or batch.bytes >= self._settings.batch_bytes:
-                return batch
-            if not await self._wait_arrived(deadline - loop.time()):
-                return batch
+        most_backfill = min(BACKFILL_AT_ONCE, most_live)
+        await self._wait_for(1, 1)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.batch_age_ms / 1000):
+                await self._wait_for(most_live, most_backfill)
+        most_bytes = self._settings.batch_bytes
+        return Batch(self.live.take(most_live, most_bytes), self.backfill.take(most_backfill, most_bytes))
 
     def acknowledge(self, batch: "Batch") -> None:
         """Tell the broker that a batch is done."""
         self.live.acknowledge(batch.live)
         self.backfill.acknowledge(batch.backfill)
 
-    async def _take(self, client: MqttClient, batch: "Batch", lane: list[Message], most: int) -> None:
-        while client.waiting() and len(lane) < most and batch.bytes < self._settings.batch_bytes:
-            messages = await client.receive(min(most - len(lane), MESSAGES_AT_A_STRETCH))
-            lane += messages
-            batch.bytes += sum(len(message.payload) for message in messages)
-
-    async def _wait_arrived(self, wait_s: float) -> bool:
-        """Wait until there is a message on either lane, and tell whether there is."""
-        if not self.waiting and wait_s > 0:
-            arrived = asyncio.Event()
-
-            async def watch(client: MqttClient) -> None:
-                await client.wait_arrived()
-                arrived.set()
-
-            async with asyncio.TaskGroup() as group:
-                watches = [group.create_task(watch(client)) for client in self._clients]
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await arrived.wait()
-                for task in watches:
-                    task.cancel()
-        return self.waiting > 0
+    async def _wait_for(self, live: int, backfill: int) -> None:
+        """Wait until so many messages are on one of the lanes, or nobody waits any more."""
+        while not self._ended:
+            self._arrived.clear()
+            for client in self._clients:
+                await client.ask_for_the_rest()
+            self.live.wake_at(live)
+            self.backfill.wake_at(backfill)
+            if self.live.waiting() >= live or self.backfill.waiting() >= backfill:
+                return
+            await self._arrived.wait()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Messages that take effect together.
 
     Attributes:
         live: news, in the order of arrival.
         backfill: of the backlog, in the order of arrival.
-        bytes: size of all of them.
     """
 
-    live: list[Message] = field(default_factory=list)
-    backfill: list[Message] = field(default_factory=list)
-    bytes: int = 0
+    live: list[Message]
+    backfill: list[Message]
 
     @property
     def messages(self) -> list[Message]:

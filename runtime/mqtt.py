@@ -9,6 +9,7 @@ import contextlib
 import functools
 import socket
 import ssl
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,25 +22,18 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contracts.errors import ConfigurationError, DependencyUnavailable
 from runtime.logs import get_logger
+from runtime.messages import Message
+from runtime.mqtt_gulps import POSSIBLE, GulpingClient
 from runtime.settings import BrokerSettings
+
+__all__ = ["KEEPALIVE_S", "Message", "MqttClient", "Will"]
 
 _log = get_logger(__name__)
 
 KEEPALIVE_S = 20
 
 _FLUSH_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as received; acknowledge it when its effect is durable."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    mid: int
-    qos: int
-    connection: int  # which connection it came on: a packet id means nothing on another one
+_NEVER = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,10 @@ def _never_raise(callback: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
+def _nothing() -> None:
+    """Until somebody listens."""
+
+
 def _trust(client: paho.Client, authority: Path) -> None:
     try:
         client.tls_set(ca_certs=str(authority))
@@ -81,6 +79,7 @@ class MqttClient:
         will: what the broker says when this client vanishes.
         subscriptions: topic filters, subscribed with QoS 1 at every connect.
         inbox_limit: messages held here at most; more are left unacknowledged and asked for again once these are done.
+        inbox_bytes: bytes from which no more are held, likewise.
         reconnect_s: shortest and longest wait in seconds between tries to connect.
 
     Raises:
@@ -96,21 +95,25 @@ class MqttClient:
         will: Will | None = None,
         subscriptions: Sequence[str] = (),
         inbox_limit: int = 20_000,
+        inbox_bytes: int = 64 * 2**20,
         reconnect_s: tuple[int, int] = (1, 5),
     ) -> None:
         self._settings = settings
         self._subscriptions = tuple(subscriptions)
         self._inbox: deque[Message] = deque()
         self._inbox_limit = inbox_limit
+        self._inbox_bytes = inbox_bytes
+        self._came_bytes = self._took_bytes = 0  # each written by one thread
         self._overflowed = False
-        self._arrived = asyncio.Event()
+        self._wake_at = 1
+        self._on_arrival: Callable[[], None] = _nothing
         self._connected = asyncio.Event()
         self._connection = 0
         self._listeners: list[Callable[[bool], None]] = []
         self._refusal = ""
         self._unacknowledged: dict[int, asyncio.Future[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        client = paho.Client(
+        client = (GulpingClient if POSSIBLE else paho.Client)(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean_session, manual_ack=True
         )
         client.reconnect_delay_set(*reconnect_s)
@@ -127,6 +130,8 @@ class MqttClient:
         client.on_subscribe = _never_raise(self._on_subscribe)
         client.on_message = _never_raise(self._on_message)
         client.on_publish = _never_raise(self._on_publish)
+        if isinstance(client, GulpingClient):
+            client.on_gulp = _never_raise(self._take_in)
         self._client = client
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -190,20 +195,46 @@ class MqttClient:
     # -- receiving ---------------------------------------------------------------------------------------------------
 
     async def receive(self, most: int) -> list[Message]:
-        """Wait for messages and take up to ``most`` of what has arrived, in order."""
-        await self.wait_arrived()
-        return [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
-
-    async def wait_arrived(self) -> None:
-        """Wait until there are messages to take."""
+        """Wait for messages and take up to ``most`` of what has arrived, in order. One caller at a time."""
+        arrived = asyncio.Event()
+        self.on_arrival(arrived.set)
         while not self._inbox:
-            if self._overflowed:
-                _log.warning("inbox drained after overflow; reconnecting for what was left at the broker")
-                await self._drop_connection()
-                self._overflowed = False
-            self._arrived.clear()
+            await self.ask_for_the_rest()
+            arrived.clear()
+            self.wake_at(1)
             if not self._inbox:
-                await self._arrived.wait()
+                await arrived.wait()
+        return self.take(most)
+
+    def on_arrival(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` on the event loop once as many messages are here as :meth:`wake_at` said; one listener."""
+        self._on_arrival = listener
+
+    def wake_at(self, count: int) -> None:
+        """Tell the listener once when ``count`` messages are here. Look at :meth:`waiting` after this: they may be already."""
+        self._wake_at = min(count, self._inbox_limit)
+
+    def take(self, most: int, most_bytes: int | None = None) -> list[Message]:
+        """Take what has arrived, in order, without waiting.
+
+        Args:
+            most: so many messages at most.
+            most_bytes: no more once these are reached; ``None`` for no such bound.
+        """
+        inbox, taken, size = self._inbox, list[Message](), 0
+        while inbox and len(taken) < most and (most_bytes is None or size < most_bytes):
+            message = inbox.popleft()
+            size += len(message.payload)
+            taken.append(message)
+        self._took_bytes += size
+        return taken
+
+    async def ask_for_the_rest(self) -> None:
+        """Where the inbox overflowed and is empty now, reconnect, so that the broker sends again what found no room."""
+        if self._overflowed and not self._inbox:
+            _log.warning("inbox drained after overflow; reconnecting for what was left at the broker")
+            await self._drop_connection()
+            self._overflowed = False
 
     async def _drop_connection(self) -> None:
         """Let the broker end the connection once it has read our acknowledgements; paho's thread makes a new one."""
@@ -222,9 +253,12 @@ class MqttClient:
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """Tell the broker that these are done. Messages of an earlier connection are skipped: they will come again."""
-        for message in messages:
-            if message.qos and message.connection == self._connection:
-                self._client.ack(message.mid, message.qos)
+        mids = [message.mid for message in messages if message.qos and message.connection == self._connection]
+        if isinstance(self._client, GulpingClient):
+            self._client.acknowledge(mids)
+        else:
+            for mid in mids:
+                self._client.ack(mid, 1)
 
     # -- paho's thread -----------------------------------------------------------------------------------------------
 
@@ -233,7 +267,7 @@ class MqttClient:
             self._refusal = str(reason)
             _log.warning("broker refused the connection", reason=str(reason))
             return
-        self._connection += 1
+        self._begin_connection()
         if self._subscriptions:  # connected only when subscribed: what is published before would pass us by
             client.subscribe([(name, 1) for name in self._subscriptions])
         else:
@@ -250,17 +284,30 @@ class MqttClient:
         self._hand_over(self._tell, True)
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
+        self._begin_connection()  # at once, so that nothing of the old one is acknowledged on the next
         self._hand_over(self._tell, False)
 
+    def _begin_connection(self) -> None:
+        self._connection += 1
+        if isinstance(self._client, GulpingClient):
+            self._client.connection = self._connection
+
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        if len(self._inbox) >= self._inbox_limit:
-            self._overflowed = True
-            return
-        self._inbox.append(
+        self._take_in([
             Message(message.topic, bytes(message.payload), message.retain, message.mid, message.qos, self._connection)
-        )
-        if len(self._inbox) == 1:
-            self._hand_over(self._arrived.set)
+        ])  # fmt: skip
+
+    def _take_in(self, messages: list[Message]) -> None:
+        has_room = self._came_bytes - self._took_bytes < self._inbox_bytes
+        room = self._inbox_limit - len(self._inbox) if has_room else 0
+        if room < len(messages):
+            self._overflowed = True
+            messages = messages[:room]
+        self._inbox.extend(messages)
+        self._came_bytes += sum([len(message.payload) for message in messages])
+        if len(self._inbox) >= self._wake_at:
+            self._wake_at = _NEVER  # whoever waits says anew what for, before each wait
+            self._hand_over(self._on_arrival)
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
         self._hand_over(self._acknowledged, mid)

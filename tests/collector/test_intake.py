@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from collector.app import Collector
 from collector.lanes import BACKFILL_AT_ONCE, backfill_filters, live_filters
+from collector.reception import Prepared
 from collector.settings import CollectorSettings
 from contracts.errors import DependencyUnavailable
 from contracts.identity import SHARDS, shard_of
@@ -216,13 +217,13 @@ async def test_batches_are_bounded(broker: BrokerSettings, ops: Database, tmp_pa
     sizes: list[int] = []
     collector = make_collector(tmp_path, ops, SystemClock(), broker=broker, batch_messages=4, batch_age_ms=500)
     reception = collector._intake._reception
-    take = reception.take
+    prepare = reception.prepare
 
-    async def note(messages: list[object]) -> None:
+    async def note(messages: Sequence[Message]) -> Prepared:
         sizes.append(len(messages))
-        await take(messages)  # type: ignore[arg-type]
+        return await prepare(messages)
 
-    reception.take = note  # type: ignore[method-assign,assignment]
+    reception.prepare = note  # type: ignore[method-assign]
     async with running(collector), gateway(broker) as client:
         await hello(client)
         await asyncio.gather(
@@ -267,13 +268,13 @@ async def test_a_backlog_at_the_broker_lets_live_packs_pass(
         again = make_collector(tmp_path, ops, SystemClock(), broker=broker)
         batches: list[list[str]] = []
         reception = again._intake._reception
-        take = reception.take
+        prepare = reception.prepare
 
-        async def note(messages: list[Message]) -> None:
+        async def note(messages: Sequence[Message]) -> Prepared:
             batches.append([message.topic.rpartition("/")[2] for message in messages])
-            await take(messages)
+            return await prepare(messages)
 
-        reception.take = note  # type: ignore[method-assign,assignment]
+        reception.prepare = note  # type: ignore[method-assign]
         async with running(again):
             await until(lambda: [found.committed_packs for found in again.intake_status()] == [behind + live])
     assert max(batch.count(Channel.BACKFILL) for batch in batches) <= BACKFILL_AT_ONCE
