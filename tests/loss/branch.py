@@ -180,7 +180,7 @@ class Branch:
             data_dir=self.directory,
             broker=BrokerSettings(port=port),
             devices=(DeviceSettings.model_validate(device),),
-            uplink=UplinkSettings(flush_s=0.05),
+            uplink=UplinkSettings(flush_s=0.05, stop_s=12),  # what a slow machine does not send by then, nobody sends
             outbox=OutboxSettings(**outbox),
             health_s=0.5,
             watch_host=False,

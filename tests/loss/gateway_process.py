@@ -133,7 +133,7 @@ def settings_of(branch_id: str, broker_port: int, data_dir: Path, panel: str | N
         data_dir=data_dir,
         broker=BrokerSettings(port=broker_port),
         devices=tuple(DeviceSettings.model_validate(device) for device in devices),
-        uplink=UplinkSettings(flush_s=0.05),
+        uplink=UplinkSettings(flush_s=0.05, stop_s=12),  # what a slow machine does not send by then, nobody sends
         health_s=0.5,
         watch_host=False,
     )

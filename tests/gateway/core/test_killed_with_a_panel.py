@@ -12,6 +12,7 @@ from contracts.pack import Header, PackId
 from gateway.drivers.sia_dc09.frame import seal
 from gateway.outbox import OutboxFile
 from tests.conftest import free_port
+from tests.gateway.core.test_killed_gateway import WAIT_S
 from tests.gateway.core.wire import BRANCH, NOW_MS, readings_of
 
 ROOT = Path(__file__).parents[3]
@@ -48,7 +49,7 @@ class Branch:
 
     async def say(self, frame: bytes) -> bytes:
         """Say something as a panel does: connect when the gateway listens, and read until the reply or the end."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_S):
             while True:
                 with suppress(ConnectionRefusedError):
                     reader, writer = await asyncio.open_connection("127.0.0.1", self._panel_port)
@@ -95,7 +96,7 @@ async def test_a_message_committed_but_not_answered_is_answered_in_the_next_life
 ) -> None:
     async with branch.life("after_commit") as process:
         assert await branch.say(frame) == b""
-        assert await asyncio.wait_for(process.wait(), 10) == -9
+        assert await asyncio.wait_for(process.wait(), WAIT_S) == -9
     assert branch.told("panel/event") == ["ADM-CID 1130 01 015"]
     async with branch.life():
         assert b'"ACK"0007L0#1234[]' in await branch.say(frame)

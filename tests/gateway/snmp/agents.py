@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -15,9 +16,11 @@ from contracts.signals import DeviceKind
 from gateway.driver import Driver
 from gateway.drivers.snmp import Settings, create
 from runtime.clock import SystemClock
+from simulators.terminal import ber
 from tests.gateway.sia_dc09.recording_sink import RecordingSink
 
 WAIT_S: Final = 40
+SYSTEM_DESCRIPTION: Final = ber.tlv(ber.SEQUENCE, ber.object_id((1, 3, 6, 1, 2, 1, 1, 1, 0)) + ber.tlv(0x05, b""))
 RECORDED: Final = Path(__file__).parent / "recorded"
 
 
@@ -26,6 +29,25 @@ def free_udp_port() -> int:
     with socket.socket(type=socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def wait_for_agent(port: int, community: str, ended: Callable[[], object]) -> None:
+    """Wait until an agent that is starting answers, so that no test has to be patient with it."""
+    question = ber.tlv(
+        ber.SEQUENCE,
+        ber.integer(1)
+        + ber.octets(community.encode())
+        + ber.tlv(0xA0, ber.integer(7) + 2 * ber.integer(0) + ber.tlv(ber.SEQUENCE, SYSTEM_DESCRIPTION)),
+    )
+    end_s = time.monotonic() + WAIT_S
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.2)
+        while time.monotonic() < end_s and ended() is None:
+            probe.sendto(question, ("127.0.0.1", port))
+            with suppress(TimeoutError, ConnectionError):
+                probe.recvfrom(65536)
+                return
+    raise AssertionError(f"agent on UDP port {port} did not answer within {WAIT_S} s, or it ended: {ended()}")
 
 
 @asynccontextmanager
@@ -166,4 +188,5 @@ __all__ = [
     "snmpsim",
     "snmpsim_command",
     "until",
+    "wait_for_agent",
 ]

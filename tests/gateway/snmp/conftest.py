@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.snmp.agents import RECORDED, free_udp_port, snmpsim_command
+from tests.gateway.snmp.agents import RECORDED, free_udp_port, snmpsim_command, wait_for_agent
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             snmpsim_command(RECORDED, directory / "cache", port), stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
     try:
+        wait_for_agent(port, "windows", process.poll)
         yield port
     finally:
         process.terminate()

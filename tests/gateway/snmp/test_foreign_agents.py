@@ -1,6 +1,6 @@
 """The driver against agents that are not ours."""
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,8 @@ async def test_a_windows_terminal_with_printer_and_supply(recorded: int) -> None
         host=at(recorded, "windows", application="C:\\Kiosk\\kiosk.exe"),
         printer=at(recorded, "printer"),
         ups=at(recorded, "ups"),
+        timeout_s=10,  # an answer that comes later is refused, which is not what this is about
     )
-    async with first_poll(driver, sink) as task:
-        await until(lambda: sink.last("link/state") == "up" and sink.last("host/net1/in_rate") is not None, task)
     expected = {
         "host/uptime": 86400.0,
         "host/reboots": 0,
@@ -57,8 +56,16 @@ async def test_a_windows_terminal_with_printer_and_supply(recorded: int) -> None
         "ups/battery": "normal",
         "ups/input_voltage": 231,
         "ups/battery_bad": "false",
+        "link/state": "up",
     }
-    assert {path: sink.last(path) for path in expected} == expected
+
+    def seen() -> dict[str, float | str | None]:
+        return {path: sink.last(path) for path in expected}
+
+    async with first_poll(driver, sink) as task:
+        with suppress(TimeoutError):  # each agent is handed over by itself, and the figures then say what is missing
+            await until(lambda: seen() == expected, task)
+    assert seen() == expected
     assert float(sink.last("clock/skew") or 0) < 0  # the recording stands still
     assert sink.last("host/disk3/used") is None
     assert sink.last("host/net2/oper_status") is None
