@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
@@ -36,6 +36,9 @@ class GapRecorded(BaseModel):
     boot: str
     ranges: tuple[tuple[int, int], ...]
     readings: int | None = None
+
+
+_NONE: Final = IntervalSet()
 
 
 class Gaps:
@@ -74,7 +77,7 @@ class Gaps:
 
     def of(self, branch_id: str, boot: str) -> IntervalSet:
         """Seqs given up so far."""
-        return self._by_boot.get((branch_id, boot)) or IntervalSet()
+        return self._by_boot.get((branch_id, boot), _NONE)
 
     def dropped(self, branch_id: str) -> int:
         """Readings that the gateway of a branch had to drop."""

@@ -89,6 +89,33 @@ class HoleWatch:
         self._holes: list[Hole] = []
         self._once_more_at_ms: int | None = None
         self._asked_upto = 0
+        self._missing: tuple[Interval, ...] = ()
+        self._as_of: tuple[IntervalSet, int, IntervalSet, int] | None = None
+
+    @property
+    def holes(self) -> Sequence[Hole]:
+        """Those that were open at the last review and not given up in it."""
+        return self._holes
+
+    def is_quiet(self, committed: IntervalSet, gaps: IntervalSet) -> bool:
+        """Whether a review would find nothing; cheap where nothing changed."""
+        return not self._holes and self._once_more_at_ms is None and not self._missing_of(committed, gaps)
+
+    def _missing_of(self, committed: IntervalSet, gaps: IntervalSet) -> Sequence[Interval]:
+        """What is neither committed nor given up, found anew only where it can have changed."""
+        known = self._as_of
+        if (
+            known is None
+            or known[0] is not committed
+            or known[1] != committed.fills
+            or known[2] is not gaps
+            or known[3] != gaps.fills
+        ):
+            highest = committed.highest
+            holes = () if highest is None else committed.missing(1, highest)
+            self._missing = tuple(chain.from_iterable(gaps.missing(*hole) for hole in holes))
+            self._as_of = committed, committed.fills, gaps, gaps.fills
+        return self._missing
 
     def ask_once_more(self, now_ms: int) -> None:
         """The gateway is back with this outbox: ask once for what was given up, after a grace time for its backlog."""
@@ -104,9 +131,7 @@ class HoleWatch:
             now_ms: milliseconds since 1970 UTC.
             reach: whether the gateway can be asked.
         """
-        if committed.highest is None:
-            return Review()
-        missing = list(chain.from_iterable(gaps.missing(*hole) for hole in committed.missing(1, committed.highest)))
+        missing = self._missing_of(committed, gaps)
         before = sum(hole.size for hole in self._holes)
         holes, carried = _carry_over(self._holes, missing, now_ms, self._policy.grace_ms)
         if carried < before:  # something is being filled: let it

@@ -64,28 +64,31 @@ class Ledger:
         self._metrics = metrics
         self._patience = patience
         self._committed: dict[tuple[str, str], IntervalSet] = {}
+        self._of_gateways: dict[tuple[str, str], IntervalSet] = {}
+        self._settled: dict[tuple[str, str], IntervalSet] = {}  # the committed set itself, where nothing was refused
 
     async def load(self) -> None:
         """Take from the store what is kept in memory, then let the listener catch up."""
         self._registry.load(await self._store.load_series())
-        self._committed = dict(await self._store.load_committed())
+        self._committed, self._of_gateways, self._settled = {}, {}, {}
+        for (branch_id, boot), runs in (await self._store.load_committed()).items():
+            for low, high in runs:
+                self._mark(branch_id, boot, low, high)
         self._latest.update(await self._store.latest())
         history = StoreHistory(self._store, self._registry)
         await self._patience.insist("listener", lambda: self._listener.restore(history))
 
     @property
     def committed(self) -> Mapping[tuple[str, str], IntervalSet]:
-        """Committed seqs of gateways' packs for each (branch_id, boot)."""
-        return {key: runs for key, runs in self._committed.items() if is_of_gateway(key[1])}
+        """Committed seqs of gateways' packs for each (branch_id, boot). It grows in place."""
+        return self._of_gateways
 
     def settled(self) -> Mapping[tuple[str, str], IntervalSet]:
-        """Seqs that nobody has to send again for each (branch_id, boot): committed, or come and refused whole."""
-        settled = dict(self.committed)
-        for (branch_id, boot), refused in self._committed.items():
-            sender = sender_of_refused(boot)
-            if sender is not None:
-                settled[branch_id, sender] = IntervalSet([*settled.get((branch_id, sender), ()), *refused])
-        return settled
+        """Seqs that nobody has to send again for each (branch_id, boot): committed, or come and refused whole.
+
+        It grows in place, so that asking costs nothing.
+        """
+        return self._settled
 
     def has(self, pack_id: PackId) -> bool:
         """Whether a pack is committed."""
@@ -108,11 +111,31 @@ class Ledger:
         if new_series:
             self._registry.mark_stored(new_series[-1].series + 1)
         for pack in packs:
-            self._committed.setdefault((pack.branch_id, pack.boot), IntervalSet()).add(pack.seq)
+            self._mark(pack.branch_id, pack.boot, pack.seq, pack.seq)
         self._latest.update(batch)
         self._count(batch, packs)
         series = self._registry.all()
         await self._patience.insist("listener", lambda: self._listener.take(batch, series, position))
+
+    def _mark(self, branch_id: str, boot: str, low: int, high: int) -> None:
+        """Take seqs as committed."""
+        key = branch_id, boot
+        runs = self._committed.get(key)
+        if runs is None:
+            runs = self._committed[key] = IntervalSet()
+            if is_of_gateway(boot):
+                self._of_gateways[key] = runs
+                self._settled.setdefault(key, runs)
+        runs.add(low, high)
+        sender = sender_of_refused(boot)
+        if sender is not None:
+            key = branch_id, sender
+            settled = self._settled.get(key)
+            if settled is None or settled is self._committed.get(key):
+                settled = self._settled[key] = IntervalSet() if settled is None else settled.copy()
+            settled.add(low, high)
+        elif (settled := self._settled.get(key)) is not None and settled is not runs:
+            settled.add(low, high)
 
     def _count(self, batch: ReadingBatch, packs: Sequence[PackId]) -> None:
         self._metrics.packs.inc(len(packs))

@@ -71,7 +71,9 @@ class IntakeReview:
         self._presence.listen(now_ms, connected=connected)
         await self._look_for_gateways(now_ms, columns)
         found: dict[str, OpenHoles] = {branch_id: OpenHoles() for branch_id in self._fleet.gateways}
-        for (branch_id, boot), settled in self._ledger.settled().items():
+        for (branch_id, boot), settled in list(self._ledger.settled().items()):
+            if self._watch(branch_id, boot).is_quiet(settled, self._gaps.of(branch_id, boot)):
+                continue
             review = await self._review_one(branch_id, boot, settled, now_ms, connected)
             if review.request:
                 requests.append((branch_id, ResendRequest(boot=boot, resend=review.request)))
@@ -99,7 +101,10 @@ class IntakeReview:
             self._watch(branch_id, boot).ask_once_more(now_ms)
 
     def _watch(self, branch_id: str, boot: str) -> HoleWatch:
-        return self._watches.setdefault((branch_id, boot), HoleWatch(self._policy))
+        watch = self._watches.get((branch_id, boot))
+        if watch is None:
+            watch = self._watches[branch_id, boot] = HoleWatch(self._policy)
+        return watch
 
     async def _review_one(
         self, branch_id: str, boot: str, settled: IntervalSet, now_ms: int, connected: bool

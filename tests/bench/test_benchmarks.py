@@ -74,3 +74,11 @@ def test_the_recovery_is_measured_and_nothing_is_lost_on_the_way() -> None:
     assert found["backlog"] >= 4000
     assert found["signals"] > 100
     assert found["backlog_s"] > 0
+
+
+def test_the_review_is_measured_with_holes_that_are_asked_for() -> None:
+    found = run("review", "--gateways", "50", "--reviews", "12", "--missing", "0.1")
+    assert set(found) == {"gateways", "holes", "quiet_ms", "review_ms"}
+    assert (found["gateways"], found["holes"]) == (50, 5)
+    assert found["quiet_ms"] > 0
+    assert found["review_ms"] > 0

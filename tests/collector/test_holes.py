@@ -142,3 +142,23 @@ def test_only_missing_seqs_are_ever_asked_for_or_given_up(steps: list[tuple[set[
             gaps.add(low, high)
             everything.add(low, high)
     assert list(everything) == [(1, 40)], "every hole ends as a gap when nothing comes"
+
+
+def test_a_watch_is_quiet_until_something_is_missing_and_again_when_it_has_come() -> None:
+    watch = HoleWatch(POLICY)
+    committed, gaps = IntervalSet([(1, 3)]), IntervalSet()
+    assert watch.is_quiet(committed, gaps)
+    committed.add(4)
+    assert watch.is_quiet(committed, gaps)
+    committed.add(6)
+    assert not watch.is_quiet(committed, gaps)
+    watch.review(committed, gaps, 0, Reach.ASKABLE)
+    committed.add(5)
+    assert not watch.is_quiet(committed, gaps), "the hole it knows is to be let go"
+    watch.review(committed, gaps, 0, Reach.ASKABLE)
+    assert watch.is_quiet(committed, gaps)
+    committed.add(9)
+    gaps.add(7, 8)
+    assert watch.is_quiet(committed, gaps)
+    watch.ask_once_more(0)
+    assert not watch.is_quiet(committed, gaps)

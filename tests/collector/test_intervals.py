@@ -55,3 +55,16 @@ def test_a_copy_is_independent() -> None:
 def test_an_interval_upside_down_is_refused() -> None:
     with pytest.raises(ValueError, match="interval 3 to 2"):
         IntervalSet().add(3, 2)
+
+
+@given(ranges)
+def test_while_its_fills_stand_nothing_below_its_end_has_come(added: list[tuple[int, int]]) -> None:
+    """What is remembered of the missing numbers stays right."""
+    runs = IntervalSet()
+    for low, high in added:
+        fills, highest = runs.fills, runs.highest
+        missing = [] if highest is None else runs.missing(0, highest)
+        runs.add(low, high)
+        if runs.fills == fills:
+            assert highest is not None
+            assert runs.missing(0, runs.highest or 0) == missing
