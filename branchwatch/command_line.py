@@ -384,9 +384,9 @@ def _refuse_useless(context: click.Context, names: Sequence[str], why: str) -> N
 
 @commands.group()
 def db() -> None:
-    """Look after the ops database.
+    """Look after the databases.
 
-    维护业务库。
+    维护数据库。
     """
 
 
@@ -395,14 +395,23 @@ def db() -> None:
 def db_upgrade(settings: Path | None) -> None:
     """Bring the tables of the ops database to this version. The server does the same at its start.
 
-    把业务库的表升级到当前版本；服务端启动时也会这样做。
+    把业务库的表升级到当前版本；服务端启动时也会这样做。使用 InfluxDB 时，还会建立数据库及保留策略。
+
+    Where readings go to InfluxDB, its database is made, too, and keeps things as long as the settings say.
     """
     from branchwatch.server import ServerSettings, upgrade_database
 
     loaded = _load(ServerSettings, settings)
     configure_logs(loaded.log)
-    _run(upgrade_database(loaded))
+
+    async def work() -> None:
+        for done in await upgrade_database(loaded):
+            click.echo(f"InfluxDB: {done}.")
+
+    _run(work())
     click.echo("The ops database is up to date.")
+    if loaded.collector.store == "influxdb":
+        click.echo("InfluxDB is set up.")
 
 
 def _load(model: type[SettingsT], path: Path | None) -> SettingsT:

@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from collector.app import Collector
 from collector.settings import CollectorSettings
+from collector.stores import upgrade_store
 from console.app import Console, Watched
 from console.settings import ConsoleSettings
 from contracts.errors import ConfigurationError, DependencyUnavailable
@@ -16,10 +17,13 @@ from runtime.broker import EmbeddedBroker
 from runtime.clock import Clock, SystemClock
 from runtime.database import Database, sqlite_url
 from runtime.event_log import EventLog
+from runtime.logs import get_logger
 from runtime.metrics import new_registry
 from runtime.migration import upgrade
 from runtime.settings import OpsDatabaseSettings, ProcessSettings, ServerBrokerSettings
 from runtime.supervisor import Supervisor
+
+_log = get_logger(__name__)
 
 
 class ServerSettings(ProcessSettings):
@@ -48,13 +52,18 @@ def open_database(settings: ServerSettings) -> Database:
     return Database(settings.ops_database.url or sqlite_url(settings.data_dir / "ops.db"))
 
 
-async def upgrade_database(settings: ServerSettings) -> None:
-    """Bring the tables of a server's ops database to this version."""
+async def upgrade_database(settings: ServerSettings) -> list[str]:
+    """Bring the tables of a server's ops database to this version, and make what its time-series store needs.
+
+    Returns:
+        What was done for the store, in words.
+    """
     database = open_database(settings)
     try:
         await upgrade(database)
     finally:
         await database.close()
+    return await upgrade_store(settings.collector, insist=True)
 
 
 async def run_server(settings: ServerSettings, ready: Callable[[str], None], clock: Clock | None = None) -> None:
@@ -74,6 +83,8 @@ async def run_server(settings: ServerSettings, ready: Callable[[str], None], clo
     database = open_database(settings)
     try:
         await upgrade(database)
+        for done in await upgrade_store(settings.collector, insist=False):
+            _log.info("time-series store prepared", done=done)
         event_log = EventLog(database, clock)
         rules = Rules(settings.rules, database, event_log, clock, registry)
         collector = Collector(
