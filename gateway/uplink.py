@@ -13,25 +13,24 @@ from functools import partial
 from typing import Final, TypeVar
 
 from contracts.errors import DependencyUnavailable
-from contracts.gateway_messages import GatewayStatus, Inventory
+from contracts.gateway_messages import Inventory
 from contracts.topics import Channel, topic
+from gateway.announcements import Announcements
 from gateway.backlog import Backlog
 from gateway.flights import Flights
 from gateway.metrics import GatewayMetrics
 from gateway.outbox.outbox import Outbox
 from gateway.rivalry import Rivalry
 from gateway.settings import UplinkSettings
-from gateway.stamps import Stamps
 from runtime.clock import Clock
 from runtime.logs import get_logger
-from runtime.mqtt import MqttClient, Will
+from runtime.mqtt import MqttClient
 from runtime.settings import BrokerSettings
 
 _log = get_logger(__name__)
 
 _T = TypeVar("_T")
 
-GREETING_TIMEOUT_S: Final = 10.0
 _LOOK_S: Final = 1.0
 _OUTBOX_RETRY_S: Final = 1.0
 _FINISH_BACKLOG: Final = 20
@@ -79,21 +78,17 @@ class Uplink:
         self._branch_id = branch_id
         self._client_id = f"branchwatch-gateway-{branch_id}"
         self._rivalry = Rivalry()
-        self._version = version
         self._settings = settings
         self._broker = broker
         self._outbox = outbox
         self._metrics = metrics
-        self._inventory = inventory
         self._snapshot = snapshot
         self._backlog = Backlog(outbox, settings.backfill_readings_per_s)
         self._client: MqttClient | None = None
         self._greeted = False
         self._flights = Flights(branch_id, settings.window, outbox, clock, metrics)
         outbox.under_way = self._flights.seqs
-        self._stamps = Stamps(branch_id, outbox, clock)
-        self._since_ms = 0
-        self._inventory_changed = asyncio.Event()
+        self._announcements = Announcements(branch_id, version, outbox, clock, inventory)
         self._lost = asyncio.Event()
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -193,8 +188,7 @@ class Uplink:
                 raise DependencyUnavailable("another client took the connection again")
             await self._flights.wait_settled(1)
             await self._flights.note_acknowledged()
-        goodbye = self._status(online=False, since_ms=await self._stamps.next_ms())
-        await client.publish(self._topic(Channel.STATUS), goodbye, retain=True)
+        await self._announcements.say_goodbye(client)
 
     @property
     def is_connected(self) -> bool:
@@ -218,18 +212,17 @@ class Uplink:
 
     def inventory_changed(self) -> None:
         """Send the inventory again."""
-        self._inventory_changed.set()
+        self._announcements.inventory_changed()
 
     # -- connecting --------------------------------------------------------------------------------------------------
 
     async def _connect(self) -> MqttClient:
-        """Begin a connection, whose time its will and its status carry."""
-        self._since_ms = await self._stamps.next_ms()
+        """Begin a connection."""
         client = MqttClient(
             self._broker,
             self._client_id,
-            will=Will(self._topic(Channel.STATUS), self._status(online=False, since_ms=self._since_ms)),
-            subscriptions=[self._topic(Channel.REQUEST)],
+            will=await self._announcements.begin(),
+            subscriptions=[topic(self._branch_id, Channel.REQUEST)],
         )
         lost = self._lost = asyncio.Event()
         self._flights.begin()
@@ -276,8 +269,7 @@ class Uplink:
 
     async def _greet(self, client: MqttClient) -> None:
         """Say who is here, mark where the backlog ends, and send the snapshot."""
-        await self._publish_and_wait(client, Channel.STATUS, self._status(online=True, since_ms=self._since_ms))
-        await self._publish_inventory(client)
+        await self._announce(self._announcements.say_hello, client)
         await self._persist(partial(self._outbox.cut, everything=True))
         self._backlog.begin((await self._persist(self._outbox.statistics)).last_seq)
         await self._persist(self._snapshot)
@@ -313,21 +305,14 @@ class Uplink:
 
     async def _inventories(self, client: MqttClient) -> None:
         while True:
-            await self._inventory_changed.wait()
-            await self._publish_inventory(client)
+            await self._announcements.wait_inventory_changed()
+            await self._announce(self._announcements.say_inventory, client)
 
-    async def _publish_inventory(self, client: MqttClient) -> None:
-        self._inventory_changed.clear()
-        announced_at_ms = await self._stamps.next_ms()
-        inventory = self._inventory().model_copy(update={"announced_at": announced_at_ms})
-        await self._publish_and_wait(client, Channel.INVENTORY, inventory.model_dump_json().encode())
-
-    async def _publish_and_wait(self, client: MqttClient, channel: Channel, payload: bytes) -> None:
+    async def _announce(self, say: Callable[[MqttClient], Awaitable[None]], client: MqttClient) -> None:
         try:
-            async with asyncio.timeout(GREETING_TIMEOUT_S):
-                await client.publish(self._topic(channel), payload, retain=True)
-        except (TimeoutError, DependencyUnavailable) as error:
-            raise _SessionOver(f"{channel} was not acknowledged within {GREETING_TIMEOUT_S:g} s") from error
+            await say(client)
+        except DependencyUnavailable as error:
+            raise _SessionOver(str(error)) from error
 
     async def _watch(self) -> None:
         """End the session when the connection is lost or the broker no longer acknowledges."""
@@ -355,10 +340,3 @@ class Uplink:
             except DependencyUnavailable as error:
                 _log.error("uplink waits for the outbox", branch_id=self._branch_id, error=str(error))
                 await asyncio.sleep(_OUTBOX_RETRY_S)
-
-    def _topic(self, channel: Channel) -> str:
-        return topic(self._branch_id, channel)
-
-    def _status(self, *, online: bool, since_ms: int) -> bytes:
-        status = GatewayStatus(online=online, boot=self._outbox.boot, since=since_ms, version=self._version)
-        return status.model_dump_json().encode()

@@ -9,6 +9,7 @@ from html import escape
 from typing import Final
 
 from simulators.camera.h264 import FRAMES_A_SECOND
+from simulators.camera.identity import Identity
 from simulators.camera.model import Camera
 from simulators.camera.properties import stamp
 from simulators.camera.quirks import Quirks
@@ -19,17 +20,6 @@ ELSEWHERE: Final = "192.0.2.10"
 """Host that only the camera's own network would know. Source: RFC 5737, addresses for documentation."""
 
 _ACCEPTED_MBIT_S = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What is printed on its label."""
-
-    manufacturer: str
-    model: str
-    firmware: str
-    serial: str
-    hardware_id: str
 
 
 @dataclass(frozen=True, slots=True)

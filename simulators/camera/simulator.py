@@ -1,19 +1,18 @@
 """The simulated camera: model, ONVIF and RTSP together, and what can happen to them."""
 
 import asyncio
-import random
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Final
 
 from runtime.logs import get_logger
 from simulators.camera.attack import ATTACKER, Attack
-from simulators.camera.device_service import DeviceService, Identity
+from simulators.camera.device_service import DeviceService
 from simulators.camera.discovery import Discovery, probe_match
 from simulators.camera.encoder import Encoder
 from simulators.camera.event_service import EventService
 from simulators.camera.failures import Failure, Parts, Standing, failures
+from simulators.camera.identity import draw_identity
 from simulators.camera.mishaps import Fate
 from simulators.camera.model import Camera, Position
 from simulators.camera.notifications import Publication
@@ -102,7 +101,7 @@ class CameraSimulator:
         self._boot_ms = int(boot_s * 1000)
         chance = world.chance(f"{local_id}/camera")
         quirks = quirks or Quirks()
-        self.identity = _identity(chance)
+        self.identity = draw_identity(chance)
         local, now_ms = world.local_time(), world.clock.now_ms()
         self.model = Camera(
             position or chance.choices(tuple(_POSITION_WEIGHTS), tuple(_POSITION_WEIGHTS.values()))[0],
@@ -300,17 +299,4 @@ class CameraSimulator:
 
     def _match(self, datagram: bytes) -> bytes | None:
         at = self._device.address(self._host, self.http_port, self.rtsp_port)
-        who = self.identity
-        scopes = (
-            "onvif://www.onvif.org/type/video_encoder onvif://www.onvif.org/Profile/Streaming "
-            f"onvif://www.onvif.org/hardware/{who.model} onvif://www.onvif.org/name/{who.manufacturer}"
-        )
-        return probe_match(datagram, self._endpoint, scopes, at.http("device_service"))
-
-
-def _identity(chance: random.Random) -> Identity:
-    model, hardware = chance.choice((("BW-D2140", "D2"), ("BW-B2152", "B2"), ("BW-T4180", "T4")))
-    label = Identity("Branch Optics", model, "", f"{chance.randrange(10**10):010d}", hardware)
-    return replace(
-        label, firmware=f"V5.{chance.randint(4, 8)}.{chance.randint(0, 20)} build 26{chance.randint(1, 9):02d}01"
-    )
+        return probe_match(datagram, self._endpoint, self.identity.scopes, at.http("device_service"))

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 from contracts.errors import DeviceUnreachable
 from gateway.drivers.sia_dc09.connection import READ_BYTES, Connection
 from gateway.drivers.sia_dc09.frame import account_of
+from gateway.drivers.sia_dc09.outcome import Answer
 from gateway.drivers.sia_dc09.panel_inbox import PanelInbox
-from gateway.drivers.sia_dc09.receiver import Answer
 from gateway.drivers.sia_dc09.stream import Junk, StreamSplitter
 from runtime.logs import get_logger
 

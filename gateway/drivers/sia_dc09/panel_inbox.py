@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.driver import Sink
-from gateway.drivers.sia_dc09.receiver import Answer, Outcome, Receiver
+from gateway.drivers.sia_dc09.outcome import Answer, Outcome
+from gateway.drivers.sia_dc09.receiver import Receiver
 from gateway.drivers.sia_dc09.stream import Junk
 from runtime.logs import get_logger
 

@@ -8,72 +8,25 @@ reply, or after it and the reply was lost.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
 from contracts.errors import DependencyUnavailable, DeviceMisbehaved
 from gateway.driver import Observation, Sink
 from gateway.drivers.sia_dc09 import memory, panel_state, reply
-from gateway.drivers.sia_dc09.contact_id import ContactEvent
 from gateway.drivers.sia_dc09.duplicates import CorrectedMessages, RecentMessages, key_of, without_time
 from gateway.drivers.sia_dc09.extended_data import occurred_at_ms
 from gateway.drivers.sia_dc09.frame import Frame
-from gateway.drivers.sia_dc09.gate import AHEAD_S, BEHIND_S, Flaw, Gate, TurnedAway
+from gateway.drivers.sia_dc09.gate import AHEAD_S, BEHIND_S, Gate, TurnedAway
 from gateway.drivers.sia_dc09.link_watch import LinkWatch
 from gateway.drivers.sia_dc09.message import FORMATS, Message, read_message
+from gateway.drivers.sia_dc09.outcome import Answer, Outcome
 from gateway.drivers.sia_dc09.panel_clock import SkewEstimate
 from gateway.drivers.sia_dc09.settings import Settings
 from gateway.drivers.sia_dc09.stream import Junk
+from gateway.drivers.sia_dc09.warnings import Warnings
 from runtime.clock import Clock
 from runtime.logs import get_logger
 
 _log = get_logger(__name__)
-
-_MINUTE_S: Final = 60.0
-
-
-class Outcome(StrEnum):
-    """What became of the bytes of a frame."""
-
-    TAKEN = "taken"
-    SUPERVISION = "supervision"
-    DUPLICATE = "duplicate"
-    NOT_COMMITTED = "not_committed"
-    NOT_ASKED = "not_asked"  # more waited for their turn than may wait, or too long
-    UNREADABLE = Flaw.UNREADABLE.value
-    UNKNOWN_ACCOUNT = Flaw.UNKNOWN_ACCOUNT.value
-    NOT_DECIPHERED = Flaw.NOT_DECIPHERED.value
-    PLAIN_TEXT = Flaw.PLAIN_TEXT.value
-    OUT_OF_TIME = "out_of_time"
-    UNSUPPORTED = "unsupported"
-    NO_EVENT = "no_event"
-    UNKNOWN_CODE = "unknown_code"
-
-
-_GOOD: Final = frozenset(
-    {
-        Outcome.TAKEN,
-        Outcome.SUPERVISION,
-        Outcome.DUPLICATE,
-        Outcome.NOT_COMMITTED,
-        Outcome.NOT_ASKED,
-        Outcome.OUT_OF_TIME,
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Outcome of a frame and the bytes to send back, empty for silence."""
-
-    outcome: Outcome
-    reply: bytes = b""
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the frame was one this panel may send."""
-        return self.outcome in _GOOD
 
 
 class Receiver:
@@ -100,8 +53,7 @@ class Receiver:
         self._events = 0
         self._duplicates = 0
         self._protocol_errors = 0
-        self._foreign_zones: set[int] = set()
-        self._warned_s: dict[Flaw, float] = {}
+        self._warnings = Warnings(settings)
         self._to_tell: tuple[Observation, ...] = ()
         # One frame at a time: the sink takes one call at a time, and a repetition on a second connection must find the
         # first one finished. No timeout: to give up in the middle of a commit would forget that it happened.
@@ -151,7 +103,7 @@ class Receiver:
         async with self._turn:
             frame = self._gate.admit(raw)
             if isinstance(frame, TurnedAway):
-                self._warn_of_stranger(frame)
+                self._warnings.stranger(frame, self._now_s())
                 return self._refuse(raw, sink, frame.error, Outcome(frame.flaw.value), frame.reply)
             if frame.sent_at is not None:
                 self._skew.add(round(frame.sent_at.timestamp() * 1000), self._clock.now_ms(), self._now_s())
@@ -213,7 +165,7 @@ class Receiver:
 
     async def _take_message(self, frame: Frame, message: Message, sink: Sink) -> Answer:
         for event in message.events:
-            self._warn_of_foreign_zone(event)
+            self._warnings.foreign_zone(event)
         step = panel_state.apply_all(self._state, message.events)
         changed = memory.state_changed(self._state, step.state, step.observations)
         occurred_ms = occurred_at_ms(frame.extra, self._clock.now_ms(), self._skew.estimate_s)
@@ -298,24 +250,6 @@ class Receiver:
         """Count bytes that are no frame, and keep a sample of them."""
         self._protocol_errors += 1
         sink.refuse(junk.sample, DeviceMisbehaved(f"DC-09 stream of account {self._account}: {junk.why}"))
-
-    def _warn_of_stranger(self, turned_away: TurnedAway) -> None:
-        """Put what may be somebody who plays the panel into the log, at most once a minute for each reason."""
-        now_s = self._now_s()
-        if turned_away.is_security_relevant and now_s - self._warned_s.get(turned_away.flaw, -_MINUTE_S) >= _MINUTE_S:
-            self._warned_s[turned_away.flaw] = now_s
-            _log.warning(
-                "message not let in", account=self._account, flaw=turned_away.flaw, reason=str(turned_away.error)
-            )
-
-    def _warn_of_foreign_zone(self, event: ContactEvent) -> None:
-        zones = self._settings.zones
-        if zones and event.code < "200" and event.number not in {0, *zones} and event.number not in self._foreign_zones:
-            self._foreign_zones.add(event.number)
-            _log.warning(
-                "alarm of a zone that the settings do not list", account=self._account, zone=event.number,
-                listed=len(zones),
-            )  # fmt: skip
 
     # -- the passing of time -----------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from gateway.drivers.sia_dc09.cipher import PanelCipher
 from gateway.drivers.sia_dc09.duplicates import MOST_CORRECTED, CorrectedMessages
 from gateway.drivers.sia_dc09.frame import Frame, parse_frame, seal
 from gateway.drivers.sia_dc09.gate import AHEAD_S, BEHIND_S
-from gateway.drivers.sia_dc09.receiver import Outcome, Receiver
+from gateway.drivers.sia_dc09.outcome import Outcome
+from gateway.drivers.sia_dc09.receiver import Receiver
 from gateway.drivers.sia_dc09.settings import Settings
 from runtime.clock import ManualClock
 from tests.gateway.sia_dc09.recording_sink import RecordingSink

@@ -7,7 +7,8 @@ from contracts.devices import ALARM_PANEL
 from gateway.drivers.sia_dc09.duplicates import DATED_WINDOW_S, MOST_MESSAGES, UNDATED_WINDOW_S
 from gateway.drivers.sia_dc09.frame import seal
 from gateway.drivers.sia_dc09.memory import read, standing
-from gateway.drivers.sia_dc09.receiver import Outcome, Receiver
+from gateway.drivers.sia_dc09.outcome import Outcome
+from gateway.drivers.sia_dc09.receiver import Receiver
 from gateway.drivers.sia_dc09.settings import Settings
 from runtime.clock import ManualClock
 from tests.gateway.sia_dc09.recording_sink import RecordingSink

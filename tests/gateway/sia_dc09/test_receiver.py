@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from contracts.devices import ALARM_PANEL
 from gateway.drivers.sia_dc09.duplicates import DATED_WINDOW_S, MOST_MESSAGES, UNDATED_WINDOW_S, RecentMessages
 from gateway.drivers.sia_dc09.frame import parse_frame, seal
-from gateway.drivers.sia_dc09.receiver import Outcome, Receiver
+from gateway.drivers.sia_dc09.outcome import Outcome
+from gateway.drivers.sia_dc09.receiver import Receiver
 from gateway.drivers.sia_dc09.settings import Settings
 from gateway.drivers.sia_dc09.stream import Junk
 from runtime.clock import ManualClock
