@@ -1,141 +1,75 @@
-"""Tables of the DuckDB store."""
+"""Tables of the DuckDB store, in the file of what is recent and in the files of history."""
 
 from typing import Final
 
-from collector.series import DERIVED_PATHS
-from contracts.devices import GATEWAY
+from collector.adapters.duckdb_layout import DAY_MS, FileTier
 
-SCHEMA: Final = """
+LATELY: Final = """
 CREATE TABLE IF NOT EXISTS series (
     series INTEGER NOT NULL, device_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, path VARCHAR NOT NULL
 );
-CREATE TABLE IF NOT EXISTS pack (
-    branch_id VARCHAR NOT NULL, boot VARCHAR NOT NULL, low BIGINT NOT NULL, high BIGINT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS store_commit (
-    position BIGINT NOT NULL, stored_at BIGINT NOT NULL, readings INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS reading (
-    series INTEGER NOT NULL, observed_at BIGINT NOT NULL, value DOUBLE NOT NULL,
-    position BIGINT NOT NULL, live BOOLEAN NOT NULL
-);
-CREATE TABLE IF NOT EXISTS event (
-    series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, position BIGINT NOT NULL
-);
-ALTER TABLE event ADD COLUMN IF NOT EXISTS live BOOLEAN DEFAULT true;
-CREATE TABLE IF NOT EXISTS roll_up (
-    length_ms BIGINT NOT NULL, series INTEGER NOT NULL, begin BIGINT NOT NULL, count BIGINT NOT NULL,
-    minimum DOUBLE NOT NULL, maximum DOUBLE NOT NULL, total DOUBLE NOT NULL, first DOUBLE NOT NULL,
-    last DOUBLE NOT NULL, rise DOUBLE NOT NULL
-);
+CREATE TABLE IF NOT EXISTS layout (document VARCHAR NOT NULL);
 """
-"""No index: DuckDB's zone maps serve time and position, and an index would cost the writer more than the reading.
+"""What ``recent.duckdb`` has once; ``layout`` is one row."""
 
-``pack`` grows by one run a pack and boot; runs are merged when they are loaded. ``position`` and ``live`` are constant over
-long stretches and compress to next to nothing.
-"""
+GENERATION: Final = {
+    "reading": "series INTEGER NOT NULL, observed_at BIGINT NOT NULL, value DOUBLE NOT NULL, position BIGINT NOT NULL, "
+    "live BOOLEAN NOT NULL",
+    "event": "series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, position BIGINT NOT NULL, "
+    "live BOOLEAN NOT NULL",
+    "store_commit": "position BIGINT NOT NULL, stored_at BIGINT NOT NULL, readings INTEGER NOT NULL",
+    "pack": "branch_id VARCHAR NOT NULL, boot VARCHAR NOT NULL, low BIGINT NOT NULL, high BIGINT NOT NULL",
+}
+"""Tables of a generation, in order of arrival; each name ends in its number. No index: it would cost the writer more than
+the reading. ``position`` and ``live`` are constant over long stretches and compress to next to nothing."""
 
-_DERIVED: Final = f"""
-SELECT series FROM series WHERE kind = '{GATEWAY.name}' AND path IN {DERIVED_PATHS}
-"""  # noqa: S608  (put together from constants; a tuple of words reads as SQL)
-
-AUDIT: Final = f"""
-WITH packed AS (SELECT * FROM reading WHERE series NOT IN ({_DERIVED}))
-SELECT
-    (SELECT count(*) FROM packed),
-    (SELECT count(*) FROM (SELECT DISTINCT series, observed_at FROM packed)),
-    (SELECT count(*) FROM event),
-    (SELECT count(*) FROM (SELECT DISTINCT series, observed_at FROM event)),
-    (SELECT count(*) FROM reading WHERE series IN ({_DERIVED})),
-    (SELECT count(*) FROM store_commit)
-"""  # noqa: S608  (put together from constants)
-
-LATENCY: Final = f"""
-SELECT count(*), quantile_cont(took, 0.5), quantile_cont(took, 0.99) FROM (
-    SELECT stored_at - observed_at AS took FROM reading JOIN store_commit USING (position)
-    WHERE live AND series NOT IN ({_DERIVED})
-)
-"""  # noqa: S608  (put together from constants)
-
-LATEST: Final = """
-SELECT series, max(observed_at) AS observed_at, arg_max(value, observed_at) AS value, arg_max(live, observed_at) AS live
-FROM reading GROUP BY series ORDER BY series
-"""
-
-NEWEST_LIVE: Final = """
-WITH newest AS (
-    SELECT series, max(observed_at) AS observed_at FROM reading WHERE live AND position <= $1 GROUP BY series
-)
-SELECT series, observed_at, arg_min(value, (position, reading.rowid)) AS value, true AS live
-FROM reading JOIN newest USING (series, observed_at) WHERE live AND position <= $1
-GROUP BY series, observed_at ORDER BY series
-"""
-
-RANGE: Final = """
-SELECT observed_at, value FROM reading WHERE series = ? AND observed_at >= ? AND observed_at < ?
-ORDER BY observed_at DESC LIMIT ?
-"""
-
-READINGS_OF: Final = """
-SELECT series, observed_at, value FROM reading
-WHERE series IN (SELECT unnest(?)) AND observed_at >= ? AND observed_at < ? ORDER BY series, observed_at, rowid
-"""
+SNAPSHOT: Final = {
+    "newest": "series INTEGER NOT NULL, observed_at BIGINT NOT NULL, value DOUBLE NOT NULL, live BOOLEAN NOT NULL",
+    "newest_live": "series INTEGER NOT NULL, observed_at BIGINT NOT NULL, value DOUBLE NOT NULL",
+    "packs": GENERATION["pack"],
+}
+"""Tables that sum up all that is compacted; each name ends in the number of the last generation in them."""
 
 SUMS: Final = ("series", "begin", "count", "minimum", "maximum", "total", "first", "last", "rise")
 
-ROLL_UPS_OF: Final = f"""
-SELECT {", ".join(SUMS)} FROM roll_up
-WHERE series IN (SELECT unnest(?)) AND begin >= ? AND begin < ? AND length_ms = ? ORDER BY series, begin
-"""  # noqa: S608  (put together from constants)
+FILE_TABLE: Final = {
+    FileTier.READINGS: "key BIGINT NOT NULL, value DOUBLE NOT NULL, live BOOLEAN NOT NULL",
+    FileTier.EVENTS: "series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, live BOOLEAN NOT NULL",
+    **dict.fromkeys(
+        (FileTier.MINUTES, FileTier.HOURS),
+        "series INTEGER NOT NULL, slot INTEGER NOT NULL, count INTEGER NOT NULL, minimum DOUBLE NOT NULL, "
+        "maximum DOUBLE NOT NULL, total DOUBLE NOT NULL, first DOUBLE NOT NULL, last DOUBLE NOT NULL, rise DOUBLE NOT NULL",
+    ),
+}
+"""The one table of a history file, ``data``.
 
-EXPIRING: Final = (
-    "SELECT series, observed_at, value FROM reading WHERE observed_at < ? ORDER BY series, observed_at, rowid"
-)
-
-SCAN_BOUNDS: Final = """
-SELECT min(observed_at), max(observed_at) FROM (SELECT observed_at FROM reading UNION ALL SELECT observed_at FROM event)
+``key`` is ``series * 86,400,000`` plus the millisecond of the file's day. It only ever rises in a file, by about the time
+between two readings of a series, so that differences of 20 bits are what is stored; two columns took 1.0 byte a reading more.
+``slot`` is the begin of a bucket in its lengths since 1970.
 """
 
-SCAN_TIME: Final = """
-SELECT series, observed_at, value, live FROM reading
-WHERE observed_at >= $1 AND observed_at < $2 AND ($3 IS NULL OR list_contains($3, series)) ORDER BY observed_at, rowid
-"""
-
-SCAN_TIME_EVENTS: Final = """
-SELECT series, observed_at, text, live FROM event
-WHERE observed_at >= $1 AND observed_at < $2 AND ($3 IS NULL OR list_contains($3, series)) ORDER BY observed_at, rowid
-"""
-
-EVENTS: Final = """
-SELECT series, observed_at, text, live FROM event
-WHERE series IN (SELECT unnest(?)) AND observed_at >= ? AND observed_at < ? ORDER BY observed_at DESC, rowid DESC LIMIT ?
-"""
-
-SCAN_STEP: Final = """
-SELECT position, readings FROM store_commit WHERE position > ? ORDER BY position LIMIT 500
-"""
-
-SCAN_READINGS: Final = """
-SELECT series, observed_at, value, position, live FROM reading WHERE position BETWEEN ? AND ? ORDER BY position, rowid
-"""
-
-SCAN_EVENTS: Final = """
-SELECT series, observed_at, text, live, position FROM event WHERE position BETWEEN ? AND ? ORDER BY position, rowid
-"""
+KEY: Final = f"series * {DAY_MS}::BIGINT + observed_at"
 
 
-MERGED_PACKS = """
-CREATE OR REPLACE TEMP TABLE merged_pack AS
-SELECT branch_id, boot, min(low) AS low, max(high) AS high
-FROM (
-    SELECT *, sum(begins) OVER (PARTITION BY branch_id, boot ORDER BY low, high) AS run
-    FROM (
-        SELECT *, CASE WHEN low <= 1 + max(high) OVER (
-            PARTITION BY branch_id, boot ORDER BY low, high ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) THEN 0 ELSE 1 END AS begins
-        FROM pack
-    )
-)
-GROUP BY branch_id, boot, run
-"""
-"""Pack identities as few runs: each commit appends its own, and adjoining ones are one."""
+def table(name: str, number: int) -> str:
+    """Name of a numbered table."""
+    return f"{name}_{number}"
+
+
+def create(tables: dict[str, str], number: int) -> str:
+    """Statements that make a generation or a snapshot."""
+    return "".join(f"CREATE TABLE {table(name, number)} ({columns});" for name, columns in tables.items())
+
+
+def drop(tables: dict[str, str], number: int) -> str:
+    """Statements that remove it."""
+    return "".join(f"DROP TABLE IF EXISTS {table(name, number)};" for name in tables)
+
+
+def views(generations: tuple[int, ...]) -> str:
+    """Statements that show all generations as one, for people who open the file: ``reading``, ``event`` and so on."""
+    statements = []
+    for name in GENERATION:
+        whole = " UNION ALL ".join(f"FROM {table(name, number)}" for number in generations)
+        statements.append(f"CREATE OR REPLACE VIEW {name} AS {whole};")
+    return "".join(statements)

@@ -190,13 +190,6 @@ class StoreRecords:
             yield content
             part += 1
 
-    async def waiting(self) -> tuple[int, int | None]:
-        """Readings and events in the commits that are kept, and when the oldest of these was made."""
-        query = select(func.coalesce(func.sum(store_commit.c.readings), 0), func.min(store_commit.c.stored_at_ms))
-        async with self._database.read() as connection:
-            readings, oldest_ms = (await connection.execute(query)).one()
-        return int(readings), oldest_ms
-
     async def sizes(self) -> list[tuple[int, int, int]]:
         """(position, stored_at_ms, readings) of the commits that are kept, in order."""
         columns = store_commit.c

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from collector.adapters.duckdb_recent import RecentReadings
 from collector.adapters.duckdb_store import RECENT_FILE, DuckDbStore
 from collector.settings import DuckDbSettings, RetentionSettings
 from collector.store import SeriesRow
@@ -17,9 +18,11 @@ from collector.stores import STORE_DIRECTORY
 from contracts.errors import DependencyUnavailable
 from contracts.pack import PackId
 from contracts.readings import ReadingBatch
-from runtime.clock import SystemClock
+from runtime.clock import ManualClock, SystemClock
 from runtime.database import Database
+from tests.collector.duckdb_parts import DAY_MS, add, at
 from tests.collector.parts import make_collector
+from tests.collector.stores import keep_up
 
 SERIES = [SeriesRow(0, "BR1/atm-01", "atm", "cdm/unit1/count")]
 READINGS_A_PACK = 200
@@ -27,16 +30,6 @@ READINGS_A_PACK = 200
 
 def opened_at(directory: Path) -> DuckDbStore:
     return DuckDbStore(directory, SystemClock(), DuckDbSettings(memory_mb=64), RetentionSettings())
-
-
-async def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / RECENT_FILE
-    path.write_bytes(b"not a database" * 1000)
-    store = opened_at(tmp_path)
-    with pytest.raises(DependencyUnavailable, match=r"recent\.duckdb"):
-        await store.open()
-    await store.close()
-    assert path.read_bytes() == b"not a database" * 1000
 
 
 async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -47,27 +40,27 @@ async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_the_identities_of_many_packs_are_few_runs_in_the_file_after_an_opening(tmp_path: Path) -> None:
-    path = tmp_path
-    store = opened_at(path)
-    await store.open()
-    seqs = [*range(1, 60), *range(200, 100, -1), 61]
-    for number, seq in enumerate(seqs):
-        new_series = SERIES if number == 0 else []
-        await store.append(ReadingBatch.of([(0, 1000 + seq, 1.0)]), [PackId("BR1", "boot", seq)], new_series)
-    await store.append(ReadingBatch.of([(0, 9000, 1.0)]), [PackId("BR2", "boot", 2)], [])
-    await store.close()
+async def test_the_identities_of_many_packs_are_few_runs_once_they_are_in_order(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with at(tmp_path, clock) as store:
+        seqs = [*range(1, 60), *range(200, 100, -1), 61]
+        for seq in seqs:
+            await add(store, seq, [(0, 1000 + seq, 1.0)])
+        await store.append(ReadingBatch.of([(0, 9000, 1.0)]), [PackId("BR2", "boot", 2)], [])
+        clock.advance(DAY_MS)
+        await keep_up(store, clock.now_ms())
     for _ in range(2):
-        store = opened_at(path)
-        await store.open()
-        committed = await store.load_committed()
-        assert {key: list(runs) for key, runs in committed.items()} == {
-            ("BR1", "boot"): [(1, 59), (61, 61), (101, 200)],
-            ("BR2", "boot"): [(2, 2)],
-        }
-        await store.close()
-    with duckdb.connect(str(path / RECENT_FILE), read_only=True) as file:
-        assert file.execute("SELECT count(*) FROM pack").fetchone() == (4,)
+        async with at(tmp_path, clock) as store:
+            committed = await store.load_committed()
+            assert {key: list(runs) for key, runs in committed.items()} == {
+                ("BR1", "boot"): [(1, 59), (61, 61), (101, 200)],
+                ("BR2", "boot"): [(2, 2)],
+            }
+    with duckdb.connect(str(tmp_path / RECENT_FILE), read_only=True) as file:
+        assert file.execute("SELECT count(*) FROM packs_1").fetchone() == (4,)
+        assert file.execute("SELECT count(*) FROM pack").fetchone() == (0,)
+        assert file.execute("SELECT count(*) FROM store_commit").fetchone() == (0,)
 
 
 async def test_a_commit_that_failed_leaves_nothing_and_succeeds_when_repeated(
@@ -77,7 +70,7 @@ async def test_a_commit_that_failed_leaves_nothing_and_succeeds_when_repeated(
     await store.open()
     batch, packs = ReadingBatch.of([(0, 1000, 1.0)]), [PackId("BR1", "boot", 1)]
     with monkeypatch.context() as patch:
-        patch.setattr(DuckDbStore, "_insert", _insert_then_fail(DuckDbStore._insert))
+        patch.setattr(RecentReadings, "_insert", _insert_then_fail(RecentReadings._insert))
         with pytest.raises(DependencyUnavailable, match="disk full"):
             await store.append(batch, packs, SERIES)
     assert (await store.audit()).readings == 0
@@ -94,7 +87,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     await store.open()
     batch = ReadingBatch.of([(0, 1000, 1.0)])
     with monkeypatch.context() as patch:
-        patch.setattr(DuckDbStore, "_insert", _insert_commit_then_fail(DuckDbStore._insert))
+        patch.setattr(RecentReadings, "_insert", _insert_commit_then_fail(RecentReadings._insert))
         with pytest.raises(DependencyUnavailable, match="answer lost"):
             await store.append(batch, [], SERIES)
     assert await store.append(batch, [], SERIES) == 1
@@ -130,7 +123,7 @@ def _insert_then_fail(insert: Callable[..., None]) -> Callable[..., None]:
 
 
 def _insert_commit_then_fail(insert: Callable[..., None]) -> Callable[..., None]:
-    def failing(store: DuckDbStore, connection: duckdb.DuckDBPyConnection, *args: Any) -> None:
+    def failing(store: RecentReadings, connection: duckdb.DuckDBPyConnection, *args: Any) -> None:
         insert(store, connection, *args)
         connection.commit()
         raise duckdb.IOException("answer lost")

@@ -1,0 +1,190 @@
+# ruff: noqa: S608  (names of our own tables and numbers; texts go in as parameters)
+"""What readers ask of the DuckDB store."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from collector.adapters import duckdb_schema as sql
+from collector.adapters.duckdb_compaction import first_newest_of, newest_of
+from collector.adapters.duckdb_layout import DAY_MS, ROLL_UPS, FileTier, StoreFile
+from collector.adapters.duckdb_roll_ups import union
+from collector.adapters.duckdb_sums import Sums, buckets_by_series, joined, summed_up
+from collector.adapters.duckdb_view import NO_READINGS, Columns, View
+from collector.store import Buckets, SeriesRange
+from contracts.readings import EventReading, ReadingBatch
+
+_DAYS_FIRST: Final = 2
+"""Days looked at first for the newest readings of a series; then twice as many, and so on."""
+
+
+def latest(view: View) -> ReadingBatch:
+    """Newest reading of each series."""
+    layout = view.layout
+    selects = [
+        f"SELECT series, observed_at, value, live, {number} AS source, rowid AS place FROM {sql.table('reading', number)}"
+        for number in layout.generations
+    ]
+    if layout.snapshot:
+        name = sql.table("newest", layout.snapshot)
+        selects.append(f"SELECT series, observed_at, value, live, 0 AS source, rowid AS place FROM {name}")
+    return batch_of(view.columns(newest_of(selects)))
+
+
+def newest_live(view: View, as_of_position: int) -> ReadingBatch:
+    """Newest live reading of each series as of a position."""
+    layout = view.layout
+    position = max(as_of_position, layout.replayable_from)
+    selects = [
+        f"SELECT series, observed_at, value, {number} AS source, rowid AS place FROM {sql.table('reading', number)} "
+        f"WHERE live AND position <= {position}"
+        for number in layout.generations
+    ]
+    if layout.snapshot:
+        name = sql.table("newest_live", layout.snapshot)
+        selects.append(f"SELECT series, observed_at, value, 0 AS source, rowid AS place FROM {name}")
+    columns = view.columns(first_newest_of(selects))
+    return batch_of({**columns, "live": np.ones(len(columns["series"]), np.bool_)})
+
+
+def ranges(view: View, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Mapping[int, SeriesRange]:
+    """Readings of some series; of each the newest ``limit``."""
+    series = sorted(set(series))
+    if not series or limit < 1:
+        return {}
+    days = _days(view.files(from_ms, to_ms, FileTier.READINGS))
+    parts = []
+    selects = view.recent(from_ms, to_ms, series)
+    at_once = _DAYS_FIRST
+    while True:
+        chosen, days = days[:at_once], days[at_once:]
+        files = [file for _, files in chosen for file in files]
+        parts.append(_newest(view, [*selects, *view.in_files(files, from_ms, to_ms, series)], series, limit))
+        if not days:
+            break
+        if _enough(parts, chosen[-1][0], series, limit):
+            break
+        selects, at_once = [], 2 * at_once
+    return _by_series(parts, limit)
+
+
+def _days(files: Sequence[StoreFile]) -> list[tuple[int, list[StoreFile]]]:
+    """Files of each day, the newest day first."""
+    days: dict[int, list[StoreFile]] = {}
+    for file in files:
+        days.setdefault(file.day_ms, []).append(file)
+    return sorted(days.items(), reverse=True)
+
+
+def _newest(view: View, selects: list[str], series: Sequence[int], limit: int) -> Columns:
+    source = union(iter(selects))
+    newest_first = "observed_at DESC, source DESC, place DESC"
+    if len(series) == 1:
+        query = f"FROM ({source}) ORDER BY {newest_first} LIMIT {limit}"
+    else:
+        newest = f"row_number() OVER (PARTITION BY series ORDER BY {newest_first}) <= {limit}"
+        query = f"FROM ({source}) QUALIFY {newest} ORDER BY {newest_first}"
+    return view.columns(f"SELECT series, observed_at, value {query}")
+
+
+def _enough(parts: Sequence[Columns], begin_ms: int, series: Sequence[int], limit: int) -> bool:
+    """Whether no reading from before ``begin_ms`` can be among the newest of any series."""
+    found = np.concatenate([part["series"][part["observed_at"] >= begin_ms] for part in parts])
+    numbers, counts = np.unique(found, return_counts=True)
+    return len(numbers) == len(series) and bool((counts >= limit).all())
+
+
+def _by_series(parts: Sequence[Columns], limit: int) -> Mapping[int, SeriesRange]:
+    """Each part is newest first, and what arrived later came from a later source: turned round it is in order."""
+    columns = {name: np.concatenate([part[name][::-1] for part in reversed(parts)]) for name in parts[0]}
+    order = np.lexsort((columns["observed_at"], columns["series"]))
+    series, times, values = (columns[name][order] for name in ("series", "observed_at", "value"))
+    bounds = [*np.flatnonzero(np.append(True, np.diff(series) != 0)).tolist(), len(series)] if len(series) else []
+    found = {}
+    for low, high in itertools.pairwise(bounds):
+        first = max(low, high - limit)
+        found[int(series[low])] = SeriesRange(times[first:high], values[first:high])
+    return found
+
+
+def buckets(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> Mapping[int, Buckets]:
+    """Some series summed up by time.
+
+    A day of a series is taken either from its roll-up or from all of its readings. Readings that no roll-up counts yet, and
+    days without a roll-up because it would not pay, are summed up here.
+    """
+    from_ms, to_ms = from_ms // bucket_ms * bucket_ms, -(-to_ms // bucket_ms) * bucket_ms
+    series = sorted(set(series))
+    if not series or from_ms >= to_ms:
+        return {}
+    files = view.files(from_ms, to_ms, FileTier.READINGS)
+    rolled = [file for file in files if file.rolled]
+    loose_files = [file for file in files if not file.rolled]
+    loose = _readings(view, [*view.recent(from_ms, to_ms, series), *view.in_files(loose_files, from_ms, to_ms, series)])
+    sums = _rolled(view, series, from_ms, to_ms, bucket_ms)
+    if sums is not None:
+        days = np.array(sorted({file.day_ms // DAY_MS for file in files}), np.int64)
+        changed = np.isin(_series_days(sums), _series_days(loose)) & np.isin(sums.begin // DAY_MS, days)
+        sums = sums.chosen(~changed)
+        rolled = _without_roll_ups(rolled, sums, series)
+    parts = [] if sums is None else [sums]
+    if rolled:
+        more = _readings(view, view.in_files(rolled, from_ms, to_ms, series))
+        if sums is not None:
+            served = np.isin(_series_days(more), _series_days(sums))
+            more = more.chosen(~served)
+        parts.append(more)
+    return buckets_by_series(summed_up(joined([*parts, loose]), bucket_ms))
+
+
+def _readings(view: View, selects: list[str]) -> Sums:
+    source = union(iter([NO_READINGS, *selects]))
+    columns = view.columns(
+        f"SELECT series, observed_at, value FROM ({source}) ORDER BY series, observed_at, source, place"
+    )
+    return Sums.of_readings(columns["series"], columns["observed_at"], columns["value"])
+
+
+def _rolled(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> Sums | None:
+    """Roll-ups of the longest length that divides the bucket's."""
+    for tier, length_ms in sorted(ROLL_UPS.items(), key=lambda item: -item[1]):
+        if bucket_ms % length_ms == 0:
+            query = view.roll_ups(tier, length_ms, from_ms, to_ms, series)
+            if query is None:
+                return None
+            columns = view.columns(query)
+            columns["count"] = columns["count"].astype(np.int64)
+            return Sums(*(columns[name] for name in sql.SUMS))
+    return None
+
+
+def _series_days(sums: Sums) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Which day of which series each stretch is of, as one number."""
+    return sums.series.astype(np.int64) * 2**24 + sums.begin // DAY_MS
+
+
+def _without_roll_ups(rolled: Sequence[StoreFile], sums: Sums, series: Sequence[int]) -> list[StoreFile]:
+    """Files of days of which some series has no roll-up."""
+    served = np.unique(_series_days(sums)) % 2**24
+    days, counts = np.unique(served, return_counts=True)
+    whole = set(days[counts == len(series)].tolist())
+    return [file for file in rolled if file.day_ms // DAY_MS not in whole]
+
+
+def events(view: View, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Sequence[EventReading]:
+    """Events of some series; the newest ``limit``, ascending."""
+    if not series or limit < 1:
+        return []
+    selects = [*view.recent(from_ms, to_ms, series, "event"), *view.event_files(from_ms, to_ms, series)]
+    rows = view.rows(
+        f"SELECT series, observed_at, text, live FROM ({union(iter(selects))}) "
+        f"ORDER BY observed_at DESC, source DESC, place DESC LIMIT {limit}"
+    )
+    return [EventReading(*row) for row in reversed(rows)]
+
+
+def batch_of(columns: Mapping[str, Any], events: Sequence[EventReading] = ()) -> ReadingBatch:
+    """Columns as a batch."""
+    return ReadingBatch(columns["series"], columns["observed_at"], columns["value"], columns["live"], events)

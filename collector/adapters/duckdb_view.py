@@ -1,0 +1,141 @@
+# ruff: noqa: S608  (names of our own tables and numbers; texts go in as parameters)
+"""The store as a reader sees it: one layout, and the readings in it as one table, wherever they are."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import duckdb
+import numpy.typing as npt
+
+from collector.adapters import duckdb_schema as sql
+from collector.adapters.duckdb_instance import Instance
+from collector.adapters.duckdb_layout import DAY_MS, FileTier, Layout, StoreFile
+from collector.adapters.duckdb_roll_ups import union
+
+Columns = dict[str, npt.NDArray[Any]]
+
+NO_READINGS = "SELECT 0::INTEGER AS series, 0::BIGINT AS observed_at, 0::DOUBLE AS value, false AS live, 0 AS source, 0::BIGINT AS place WHERE false"
+NO_EVENTS = NO_READINGS.replace("0::DOUBLE AS value", "'' AS text")
+
+
+class View:
+    """Queries over one layout, in one thread.
+
+    Args:
+        cursor: of the thread.
+        instance: with the files.
+        layout: held by the caller.
+        used: takes the history files that are looked into.
+
+    Attributes:
+        layout: what is looked at.
+    """
+
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, instance: Instance, layout: Layout, used: list[StoreFile]
+    ) -> None:
+        self._cursor = cursor
+        self._instance = instance
+        self.layout = layout
+        self._used = used
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows."""
+        return self._cursor.execute(query, parameters).fetchall()
+
+    def columns(self, query: str, parameters: Sequence[Any] = ()) -> Columns:
+        """All rows, as columns."""
+        return self._cursor.execute(query, parameters).fetchnumpy()
+
+    @contextlib.contextmanager
+    def one_snapshot(self) -> Iterator[None]:
+        """Several queries see the same commits; files are attached before."""
+        self._cursor.begin()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(duckdb.Error):  # an error may have ended it
+                self._cursor.commit()
+
+    def files(self, from_ms: int, to_ms: int, *tiers: FileTier) -> list[StoreFile]:
+        """Files with rows in an interval, by number."""
+        return [file for file in self.layout.of(*tiers) if file.meets(from_ms, to_ms)]
+
+    def alias(self, file: StoreFile) -> str:
+        """What SQL calls a file."""
+        self._used.append(file)
+        return self._instance.attach(self._cursor, file)
+
+    # -- queries for (series, observed_at, value or text, live, source, place) ---------------------------------------
+
+    def recent(self, from_ms: int, to_ms: int, series: Sequence[int] | None, what: str = "reading") -> list[str]:
+        """What is not compacted: a query for each generation."""
+        column = "value" if what == "reading" else "text"
+        where = [f"observed_at >= {from_ms} AND observed_at < {to_ms}", *_among("series", series)]
+        return [
+            f"SELECT series, observed_at, {column}, live, {2**40 + number} AS source, rowid AS place "
+            f"FROM {sql.table(what, number)} WHERE {' AND '.join(where)}"
+            for number in self.layout.generations
+        ]
+
+    def in_files(self, files: Iterable[StoreFile], from_ms: int, to_ms: int, series: Sequence[int] | None) -> list[str]:
+        """Readings in history files: a query for each."""
+        return [self._in_file(file, from_ms, to_ms, series) for file in files]
+
+    def _in_file(self, file: StoreFile, from_ms: int, to_ms: int, series: Sequence[int] | None) -> str:
+        day_ms = file.day_ms
+        low, high = max(from_ms - day_ms, 0), min(to_ms - day_ms, DAY_MS)
+        whole_day = low == 0 and high == DAY_MS
+        where = []
+        if series is not None and len(series) == 1:
+            where.append(f"key >= {series[0] * DAY_MS + low} AND key < {series[0] * DAY_MS + high}")
+        else:
+            if series is not None:
+                # The sorted column leaves most of the file unread, the list chooses among the rest.
+                where.append(f"key >= {min(series) * DAY_MS} AND key < {(max(series) + 1) * DAY_MS}")
+                where += _among(f"key // {DAY_MS}", series)
+            if not whole_day:
+                where.append(f"key % {DAY_MS} >= {low} AND key % {DAY_MS} < {high}")
+        condition = f" WHERE {' AND '.join(where)}" if where else ""
+        return (
+            f"SELECT (key // {DAY_MS})::INTEGER AS series, key % {DAY_MS} + {day_ms} AS observed_at, value, live, "
+            f"{file.number} AS source, rowid AS place FROM {self.alias(file)}.data{condition}"
+        )
+
+    def event_files(self, from_ms: int, to_ms: int, series: Sequence[int] | None) -> list[str]:
+        """Events in history files: a query for each."""
+        where = [f"observed_at >= {from_ms} AND observed_at < {to_ms}", *_among("series", series)]
+        return [
+            f"SELECT series, observed_at, text, live, {file.number} AS source, rowid AS place "
+            f"FROM {self.alias(file)}.data WHERE {' AND '.join(where)}"
+            for file in self.files(from_ms, to_ms, FileTier.EVENTS)
+        ]
+
+    def roll_ups(self, tier: FileTier, length_ms: int, from_ms: int, to_ms: int, series: Sequence[int]) -> str | None:
+        """Roll-ups of some series, each day of a series from one file; ``None`` where there are no files."""
+        files = self.files(from_ms, to_ms, tier)
+        if not files:
+            return None
+        where = [
+            f"slot >= {from_ms // length_ms} AND slot < {-(-to_ms // length_ms)}",
+            f"series >= {min(series)} AND series <= {max(series)}",
+            *_among("series", series),
+        ]
+        source = union(
+            f"SELECT *, {file.number} AS source FROM {self.alias(file)}.data WHERE {' AND '.join(where)}"
+            for file in files
+        )
+        day = DAY_MS // length_ms
+        return (
+            f"SELECT *, slot::BIGINT * {length_ms} AS begin FROM ({source}) "
+            f"QUALIFY source = max(source) OVER (PARTITION BY series, slot // {day}) ORDER BY series, slot"
+        )
+
+
+def _among(expression: str, series: Sequence[int] | None) -> list[str]:
+    if series is None:
+        return []
+    if len(series) == 1:
+        return [f"{expression} = {series[0]}"]
+    return [f"{expression} IN ({', '.join(map(str, series))})"]
