@@ -1,6 +1,7 @@
 """The MQTT wrapper against a real nats-server."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,79 @@ async def test_what_overflows_the_inbox_is_asked_for_again(broker: BrokerSetting
             await asyncio.sleep(0.01)
     await sender.stop()
     await listener.stop()
+
+
+async def test_what_has_more_bytes_than_the_inbox_may_hold_is_asked_for_again(broker: BrokerSettings) -> None:
+    listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"], inbox_bytes=1000)
+    listener.start()
+    await listener.wait_connected(10)
+    sender = MqttClient(broker, "sender")
+    sender.start()
+    await sender.wait_connected(10)
+    for number in range(4):
+        await asyncio.wait_for(sender.publish("t", bytes([number]) * 900), 10)
+    seen: set[bytes] = set()
+    async with asyncio.timeout(60):
+        while len(seen) < 4:
+            messages = await listener.receive(100)
+            assert len(messages) <= 2, "one beyond the bound at most"
+            seen.update(message.payload for message in messages)
+            listener.acknowledge(messages)
+            await asyncio.sleep(0.01)
+    await sender.stop()
+    await listener.stop()
+
+
+async def test_what_is_taken_is_bounded_in_messages_and_bytes(broker: BrokerSettings) -> None:
+    listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"])
+    arrived = asyncio.Event()
+    listener.on_arrival(arrived.set)
+    listener.wake_at(5)
+    listener.start()
+    await listener.wait_connected(10)
+    sender = MqttClient(broker, "sender")
+    sender.start()
+    await sender.wait_connected(10)
+    for number in range(5):
+        assert not arrived.is_set()
+        await asyncio.wait_for(sender.publish("t", bytes([number]) * 100), 10)
+    await asyncio.wait_for(arrived.wait(), 10)
+    assert listener.waiting() == 5
+    assert [len(listener.take(most, most_bytes)) for most, most_bytes in ((2, None), (5, 100), (5, 101))] == [2, 1, 2]
+    assert listener.take(5) == []
+    await sender.stop()
+    await listener.stop()
+
+
+async def test_nothing_of_an_earlier_connection_is_acknowledged(broker: BrokerSettings) -> None:
+    listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"])
+    told: list[bool] = []
+    listener.on_connection(told.append)
+    listener.start()
+    await listener.wait_connected(10)
+    sender = MqttClient(broker, "sender")
+    sender.start()
+    await sender.wait_connected(10)
+    await asyncio.wait_for(sender.publish("t", b"again"), 10)
+    old = await take(listener, 1)
+    connection = listener._client.socket()
+    assert isinstance(connection, socket.socket)
+    connection.shutdown(socket.SHUT_RDWR)
+    async with asyncio.timeout(20):
+        while told != [True, False, True]:
+            await asyncio.sleep(0.01)
+    listener.acknowledge(old)
+    new = await take(listener, 1)
+    assert (new[0].payload, new[0].connection > old[0].connection) == (b"again", True)
+    listener.acknowledge(new)
+    await asyncio.wait_for(listener.publish("after", b""), 10)  # the broker has read what was sent before this
+    await listener.stop()
+    await sender.stop()
+
+
+async def test_another_paho_is_used_the_public_way(broker: BrokerSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.mqtt.POSSIBLE", False)
+    await test_a_message_not_acknowledged_comes_again_to_the_same_session(broker)
 
 
 async def test_connected_means_subscribed(broker: BrokerSettings) -> None:
