@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 
 from contracts.readings import EventReading, ReadingBatch
@@ -48,8 +49,7 @@ class Columns:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True, gc=False):
     """A pack's part of what was read together with others.
 
     Attributes:

@@ -5,7 +5,6 @@ A batch is read by :class:`BatchReading`: plain packs together (:mod:`collector.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
@@ -27,8 +26,7 @@ from contracts.signals import Signal, Sort
 _HEADER_RECORDS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """A pack taken apart.
 
     Attributes:

@@ -3,8 +3,6 @@
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-import numpy as np
-
 from collector.identities import is_of_gateway, sender_of_refused
 from collector.intervals import IntervalSet
 from collector.latest import LatestValues
@@ -140,5 +138,5 @@ class Ledger:
     def _count(self, batch: ReadingBatch, packs: Sequence[PackId]) -> None:
         self._metrics.packs.inc(len(packs))
         self._metrics.readings.inc(len(batch) + len(batch.events))
-        took_ms = self._clock.now_ms() - batch.observed_at_ms[batch.live]
-        self._metrics.latency_s.observe(np.asarray(took_ms / 1000, dtype=np.float64))
+        observed_at_ms = batch.observed_at_ms if batch.live.all() else batch.observed_at_ms[batch.live]
+        self._metrics.latency_s.observe_ms(self._clock.now_ms() - observed_at_ms)

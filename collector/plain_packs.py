@@ -11,8 +11,9 @@ hundred readings.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from struct import pack
 from typing import Final, TypeAlias
 
 import msgspec
@@ -118,11 +119,12 @@ class PlainPacks:
         self._most_bytes = most_bytes
         self._latest_ms = latest_ms
         self._runs = _Runs()
-        self._path: list[int] = []
-        self._unit: list[int] = []
-        self._word: list[int] = []
-        self._value: list[float] = []
-        self._offset_s: list[float] = []
+        self._count = 0
+        self._path = bytearray()  # columns as bytes: a batch of Python numbers would not fit into a processor's cache
+        self._unit = bytearray()
+        self._word = bytearray()
+        self._value = bytearray()
+        self._offset_s = bytearray()
         self._begins: list[int] = []
 
     def take(self, payload: bytes, branch_id: str) -> tuple[Header, Stretch] | None:
@@ -147,20 +149,22 @@ class PlainPacks:
         except KeyError:
             events = self._take_events(records, runs)
             word = list(map(WORDS.__getitem__, [record.vs for record in records]))
-        path = list(map(self._vocabulary.paths.__getitem__, [record.n for record in records]))
-        unit = list(map(UNITS.__getitem__, [record.u for record in records]))
+        count = len(records)
+        path = pack(f"{count}i", *map(self._vocabulary.paths.__getitem__, [record.n for record in records]))
+        unit = bytes(map(UNITS.__getitem__, [record.u for record in records]))
         # From here on nothing fails, so that nothing is kept of a pack that is not plain.
-        begin = len(self._path)
+        begin = self._count
         self._begins.append(begin)
+        self._count += count
         self._path += path
         self._unit += unit
-        self._word += word
-        self._value += [record.v for record in records]
-        self._offset_s += [record.t for record in records]
+        self._word += pack(f"{count}H", *word)
+        self._value += pack(f"{count}d", *[record.v for record in records])
+        self._offset_s += pack(f"{count}d", *[record.t for record in records])
         self._runs.shelf += runs.shelf
         self._runs.base_s += runs.base_s
         self._runs.count += runs.count
-        return header, Stretch(begin, len(self._path), events)
+        return header, Stretch(begin, self._count, events)
 
     def _find_runs(self, records: Sequence[_Record], branch_id: str, base_s: float) -> _Runs:
         shelves = self._names.of_branch(branch_id)
@@ -219,12 +223,11 @@ class PlainPacks:
             The readings, as if all were live and without events; and the places, in the order of :meth:`take`, of packs with
             a reading that is not plainly right.
         """
-        count = len(self._path)
-        if not count:
+        if not self._count:
             return ReadingBatch.of([]), set()
         runs = self._runs
-        value = np.fromiter(self._value, np.float64, count)
-        time_ms = np.fromiter(self._offset_s, np.float64, count)
+        value = np.frombuffer(self._value).copy()
+        time_ms = np.frombuffer(self._offset_s).copy()
         time_ms += np.repeat(runs.base_s, runs.count)
         with np.errstate(over="ignore"):
             time_ms *= 1000
@@ -233,19 +236,19 @@ class PlainPacks:
         series, row = self._series(right)
         self._check_values(row, value, right)
         time_ms[~right] = 0
-        readings = ReadingBatch(series, time_ms.astype(np.int64), value, np.ones(count, np.bool_))
-        pack = np.repeat(np.arange(len(self._begins)), np.diff([*self._begins, count]))
-        doubtful = set(pack[~right].tolist())
-        return readings, doubtful | set(_clashing(readings, pack))
+        readings = ReadingBatch(series, time_ms.astype(np.int64), value, np.ones(self._count, np.bool_))
+        place = np.repeat(np.arange(len(self._begins)), np.diff([*self._begins, self._count]))
+        doubtful = set(place[~right].tolist())
+        return readings, doubtful | set(_clashing(readings, place))
 
     def _series(self, right: Bools) -> tuple[Int32s, Int32s]:
         """Number and vocabulary row of each reading; takes back the right of those that have none."""
-        count, runs, tables = len(self._path), self._runs, self._vocabulary.tables()
+        runs, tables = self._runs, self._vocabulary.tables()
         kinds = self._vocabulary.kinds
         kind = np.repeat(np.fromiter((kinds[shelf.kind] for shelf in runs.shelf), np.int32), runs.count)
         begin = np.repeat(np.fromiter((shelf.begin for shelf in runs.shelf), np.int32), runs.count)
         room = np.repeat(np.fromiter((shelf.room for shelf in runs.shelf), np.int32), runs.count)
-        row = tables.row[kind, np.fromiter(self._path, np.int32, count)]
+        row = tables.row[kind, np.frombuffer(self._path, np.int32)]
         slot = tables.slot[row]
         right &= (row != WRONG) & (slot != WRONG) & (slot < room)
         begin += slot
@@ -256,17 +259,17 @@ class PlainPacks:
 
     def _check_values(self, row: Int32s, value: Float64s, right: Bools) -> None:
         """Put a number for each word, and take back the right of readings whose value or unit does not fit."""
-        count, tables = len(self._path), self._vocabulary.tables()
-        unit = np.fromiter(self._unit, np.uint8, count)
+        tables = self._vocabulary.tables()
+        unit = np.frombuffer(self._unit, np.uint8)
         right &= (unit == ABSENT) | (unit == tables.unit[row])
-        word = np.fromiter(self._word, np.int32, count)
+        word = np.frombuffer(self._word, np.uint16)
         ordinal = tables.ordinals[tables.state[row], word]
         spoken = word != ABSENT
         right &= (ordinal != WRONG) & np.where(spoken, np.isnan(value), np.isfinite(value))
         np.copyto(value, ordinal, where=spoken)
 
 
-def _clashing(readings: ReadingBatch, pack: npt.NDArray[np.intp]) -> list[int]:
+def _clashing(readings: ReadingBatch, pack_of: npt.NDArray[np.intp]) -> list[int]:
     """Packs that may have two readings of one series and time."""
     newest = np.empty(max(int(readings.series.max()), 0) + 1, np.int32)
     places = np.arange(len(readings), dtype=np.int32)
@@ -274,11 +277,11 @@ def _clashing(readings: ReadingBatch, pack: npt.NDArray[np.intp]) -> list[int]:
     if (newest[readings.series] == places).all():
         return []  # no series twice in the whole batch
     key = readings.observed_at_ms.astype(np.uint64) * np.uint64(_MIXER)
-    key ^= (pack.astype(np.uint64) << np.uint64(32)) | readings.series.astype(np.uint64)
+    key ^= (pack_of.astype(np.uint64) << np.uint64(32)) | readings.series.astype(np.uint64)
     key *= np.uint64(_MIXER)
     ordered = np.sort(key)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    found: list[int] = np.unique(pack[np.isin(key, twice)]).tolist() if len(twice) else []
+    found: list[int] = np.unique(pack_of[np.isin(key, twice)]).tolist() if len(twice) else []
     return found
 
 
@@ -310,7 +313,7 @@ def _header(records: Sequence[_Record], branch_id: str) -> tuple[Header, float, 
     dropped = records[3]
     if not _is_number_alone(dropped) or not 0 <= dropped.v < 2**53 or dropped.v != int(dropped.v):
         raise _NotPlainError
-    return replace(header, dropped=int(dropped.v)), base_s, 4
+    return Header(header.pack_id, header.sent_at_ms, int(dropped.v)), base_s, 4
 
 
 def _is_number_alone(record: _Record) -> bool:

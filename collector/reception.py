@@ -11,6 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from collector.columns import Assembly
@@ -38,6 +39,8 @@ from runtime.mqtt import Message
 
 _PACK_CHANNELS = (Channel.TELEMETRY, Channel.BACKFILL)
 _T = TypeVar("_T")
+
+_parse = lru_cache(maxsize=20_000)(topics.parse)  # of the gateways that send, a few topics each
 
 _STRETCH_S: Final = 0.003
 """How long packs are read before others on the event loop have a turn."""
@@ -150,7 +153,7 @@ class Reception:
         packs: list[tuple[topics.Topic, Message]] = []
         for message in messages:
             try:
-                topic = topics.parse(message.topic)
+                topic = _parse(message.topic)
                 if topic.channel in _PACK_CHANNELS:
                     packs.append((topic, message))
                 else:
@@ -249,7 +252,8 @@ class Reception:
             if pack_id is not None:
                 self._settle(refused_as(pack_id), batch)
         else:
-            self._settle(pack_id, batch)
+            self._under_way.add(pack_id)
+            batch.packs.append(pack_id)
             if decoded.header is not None and decoded.header.dropped:
                 batch.dropped.append((pack_id, decoded.header.dropped))
             if live:

@@ -6,8 +6,9 @@ A pack's first three records are the gateway's: ``{branch}/gateway/boot`` (text)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from contracts import senml
 from contracts.errors import ContractViolation, RefusalCode
@@ -15,8 +16,7 @@ from contracts.identity import GATEWAY_DEVICE, is_boot_id
 from contracts.reading import Reading
 
 
-@dataclass(frozen=True, slots=True)
-class PackId:
+class PackId(msgspec.Struct, frozen=True, gc=False):
     """Identity of a pack, the same however often it is delivered."""
 
     branch_id: str
@@ -24,8 +24,7 @@ class PackId:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(msgspec.Struct, frozen=True, gc=False):
     """The gateway's own records of a pack.
 
     Attributes:
