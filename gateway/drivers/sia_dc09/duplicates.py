@@ -58,7 +58,7 @@ class RecentMessages:
     def surplus(self, frames: Collection[Frame], now_s: float) -> list[str]:
         """Keys that go where messages, or one under several identities, are remembered now."""
         new = {key_of(frame) for frame in frames}
-        too_many = len(self._taken_s.keys() | new) - MOST_MESSAGES
+        too_many = len(self._taken_s) + sum(key not in self._taken_s for key in new) - MOST_MESSAGES
         others = ((other, taken_s) for other, taken_s in self._taken_s.items() if other not in new)
         gone = []
         for place, (other, taken_s) in enumerate(others):  # the oldest first

@@ -116,8 +116,9 @@ def parse_frame(raw: bytes) -> Frame:
     crc_text, length_text, body = envelope.groups()
     if int(length_text, 16) != len(body):
         raise FrameError(FrameFault.LENGTH, f"it says {int(length_text, 16)} bytes, got {len(body)}")
-    if int(crc_text, 16) != crc16(body):
-        raise FrameError(FrameFault.CRC, f"it says {crc_text.decode().upper()}, its bytes give {crc16(body):04X}")
+    crc = crc16(body)
+    if int(crc_text, 16) != crc:
+        raise FrameError(FrameFault.CRC, f"it says {crc_text.decode().upper()}, its bytes give {crc:04X}")
     header = _BODY.fullmatch(body)
     if header is None:
         raise FrameError(FrameFault.SHAPE, 'expected "ID", SEQ, R, L, #account and [data]')

@@ -86,6 +86,7 @@ async def test_a_foreign_broker_lets_two_gateways_fight_alike(
 async def fight(at: BrokerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = Recorder()
     monkeypatch.setattr("gateway.uplink._log", log)
+    monkeypatch.setattr("gateway.uplink.Rivalry", lambda: Rivalry(Backoff(2, 2)))
     async with (
         opened(tmp_path / "one.db") as ours,
         opened(tmp_path / "other.db") as theirs,

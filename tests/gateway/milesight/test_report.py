@@ -168,8 +168,11 @@ def test_memory_stays_flat_under_malformed_pushes() -> None:
         for number in range(times):
             body = MALFORMED[number % len(MALFORMED)]
             if len(body) < 5000:
-                with pytest.raises(DeviceMisbehaved):
+                try:  # pytest.raises would cost more than what is tried
                     parse_report(body + json.dumps(number).encode() if number % 7 == 0 else body)
+                except DeviceMisbehaved:
+                    continue
+                raise AssertionError(body)
 
     feed(1000)
     tracemalloc.start()

@@ -13,6 +13,9 @@ from contracts.errors import DeviceError
 from gateway.driver import Identity, Observation
 from tests.gateway.xfs4iot.examples import acknowledge, completion, event
 
+WAIT_S = 20.0
+"""Long for a loaded machine, and shorter than the driver's polls of 30 s: what is seen by then was told by an event."""
+
 
 @dataclass
 class ScriptedService:
@@ -150,11 +153,11 @@ class Recorder:
     def last(self, path: str) -> float | str | None:
         return next((item.value for item in reversed(self.seen) if item.path == path), None)
 
-    async def until(self, path: str, value: float | str, timeout_s: float = 5.0) -> None:
+    async def until(self, path: str, value: float | str, timeout_s: float = WAIT_S) -> None:
         """Wait until a signal was last seen with a value."""
         await self._until(lambda: self.last(path) == value, f"{path} = {value!r}", timeout_s, path)
 
-    async def until_refused(self, count: int, timeout_s: float = 5.0) -> None:
+    async def until_refused(self, count: int, timeout_s: float = WAIT_S) -> None:
         await self._until(lambda: len(self.refused) >= count, f"{count} refusals", timeout_s, "")
 
     async def _until(self, met: Any, what: str, timeout_s: float, path: str) -> None:

@@ -125,14 +125,14 @@ async def test_a_jam_is_seen_from_its_events_at_once(machine: ScriptedMachine) -
         await sink.until("cdm/transport", "ok")
         error = {"eventId": "hardware", "action": "clear", "vendorDescription": "Note jam at stacker, sensor S7"}
         await machine.tell("Alpha", "Common.ErrorEvent", error)
-        await sink.until("cdm/error", "hardware/clear: Note jam at stacker, sensor S7", timeout_s=1)
+        await sink.until("cdm/error", "hardware/clear: Note jam at stacker, sensor S7")
         await sink.until("cdm/errors", 1)
         jammed = {**DISPENSER_STATUS, "cashManagement": {"dispenser": "stop"}}
         machine.services["Alpha"].answers["Common.Status"] = jammed
         changed = {"device": "hardwareError"} if machine.major == 1 else {"common": {"device": "hardwareError"}}
         await machine.tell("Alpha", "Common.StatusChangedEvent", changed)
-        await sink.until("cdm/device", "hardwareError", timeout_s=1)
-        await sink.until("cdm/dispenser", "stop", timeout_s=1)  # by reading the status again
+        await sink.until("cdm/device", "hardwareError")
+        await sink.until("cdm/dispenser", "stop")  # by reading the status again
 
 
 async def test_storage_events_are_reported_and_read_again(modern: ScriptedMachine) -> None:
@@ -142,8 +142,8 @@ async def test_storage_events_are_reported_and_read_again(modern: ScriptedMachin
         before = modern.commands("Alpha").count("Storage.GetStorage")
         threshold = {"unit1": {"cash": {"status": {"replenishmentStatus": "empty"}}}}
         await modern.tell("Alpha", "Storage.StorageThresholdEvent", threshold)
-        await sink.until("cdm/unit1/replenishment", "empty", timeout_s=1)
-        await sink.until("cdm/unit1/replenishment", "low", timeout_s=1)  # the scripted storage still says so
+        await sink.until("cdm/unit1/replenishment", "empty")
+        await sink.until("cdm/unit1/replenishment", "low")  # the scripted storage still says so
         assert modern.commands("Alpha").count("Storage.GetStorage") == before + 1
 
 

@@ -149,7 +149,7 @@ def test_restarts_and_frozen_clocks_come_as_often_as_said_and_every_frozen_clock
 
 
 async def test_a_sensor_left_to_itself_restarts_now_and_then() -> None:
-    async with branch(pace=86_400 * 30, mishaps=True) as one:
+    async with branch(pace=86_400 * 30, mishaps=True, visitors_a_day=5.0) as one:
         one.clock.advance(20_000)
         life = asyncio.create_task(one.sensor.run())
         await asyncio.sleep(0)
