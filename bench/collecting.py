@@ -55,13 +55,9 @@ class TellsTheBoard:
         self._board.note(round(packs or 0), len(batch), np.asarray(lags_ms, dtype=np.int64))
 
 
-def settings_of(store: str) -> CollectorSettings:
-    """The settings it ships with."""
-    del store
-    return CollectorSettings()
-
-
-async def collect(port: int, directory: Path, board: CommitBoard, store: str, *, with_rules: bool) -> None:
+async def collect(
+    port: int, directory: Path, board: CommitBoard, settings: CollectorSettings, *, with_rules: bool
+) -> None:
     """Run until told to stop."""
     clock, registry = SystemClock(), CollectorRegistry()
     database = Database(sqlite_url(directory / "ops.db"))
@@ -70,7 +66,7 @@ async def collect(port: int, directory: Path, board: CommitBoard, store: str, *,
         event_log = EventLog(database, clock)
         rules = Rules(RulesSettings(), database, event_log, clock, registry) if with_rules else None
         collector = Collector(
-            settings_of(store), BrokerSettings(port=port), database, event_log, clock, registry, directory,
+            settings, BrokerSettings(port=port), database, event_log, clock, registry, directory,
             TellsTheBoard(rules or NobodyListens(), board, registry, clock),
         )  # fmt: skip
         supervisor = Supervisor()
@@ -85,13 +81,14 @@ async def collect(port: int, directory: Path, board: CommitBoard, store: str, *,
 @click.command()
 @click.argument("port", type=int)
 @click.argument("directory", type=Path)
-@click.option("--store", required=True)
-@click.option("--rules", required=True)
-def main(port: int, directory: Path, store: str, rules: str) -> None:
+@click.option("--settings", default="{}", help="Section collector of the settings as JSON, what is not as it ships.")
+@click.option("--rules", default="off", type=click.Choice(["off", "default"]))
+def main(port: int, directory: Path, settings: str, rules: str) -> None:
     """Be the collector."""
     configure_logs(LogSettings(level="warning"))
     board = CommitBoard.open(directory / BOARD_FILE)
-    asyncio.run(collect(port, directory, board, store, with_rules=rules == "default"))
+    section = CollectorSettings.model_validate_json(settings)
+    asyncio.run(collect(port, directory, board, section, with_rules=rules == "default"))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ that for a third of the time and lets it drain. What is stored is counted by the
 """
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,11 +18,13 @@ import click
 import msgspec
 
 from bench.branches import DEVICES
-from bench.collecting import BOARD_FILE, settings_of
+from bench.collecting import BOARD_FILE
 from bench.commit_board import CommitBoard, quantile
 from bench.packs import READINGS_A_PACK
-from bench.processes import Process, broker, cpu_s, module, peak_rss_mb
-from collector.stores import make_store
+from bench.processes import Process, broker, cpu_s, module, peak_rss_mb, store_server
+from collector.settings import CollectorSettings
+from collector.store import Audit
+from collector.stores import STORE_DIRECTORY, make_store
 from runtime.clock import SystemClock
 from runtime.database import Database, sqlite_url
 from runtime.logs import configure_logs
@@ -127,26 +130,36 @@ async def measure(trial: Trial, directory: Path) -> Result:
     """Run a trial in an empty directory."""
     (port,) = free_ports(1)
     board = CommitBoard.make(directory / BOARD_FILE)
-    collecting = (str(port), str(directory), "--store", trial.store, "--rules", trial.rules)
     generating = (
         str(port), str(directory / BOARD_FILE), "--gateways", str(trial.gateways), "--series", str(trial.series),
     )  # fmt: skip
-    async with (
-        broker(trial.broker, directory / "broker", port) as broker_pid,
-        module("bench.collecting", *collecting) as collector,
-        module("bench.generator", *generating) as gateways,
-    ):
-        await collector.line()
-        run = _Run(trial, board, gateways, collector.pid, broker_pid)
-        await run.warm_up()
-        measured = await run.measure()
-        overload = await run.overload(measured["readings_per_s"]) if trial.overload else None
-        measured["rss_mb"] = round(peak_rss_mb(collector.pid))
-        await collector.stop()
+    async with store_server(trial.store, directory / STORE_DIRECTORY) as settings:
+        collecting = (str(port), str(directory), "--settings", json.dumps(settings), "--rules", trial.rules)
+        async with (
+            broker(trial.broker, directory / "broker", port) as broker_pid,
+            module("bench.collecting", *collecting) as collector,
+            module("bench.generator", *generating) as gateways,
+        ):
+            await collector.line()
+            run = _Run(trial, board, gateways, collector.pid, broker_pid)
+            await run.warm_up()
+            measured = await run.measure()
+            overload = await run.overload(measured["readings_per_s"]) if trial.overload else None
+            measured["rss_mb"] = round(peak_rss_mb(collector.pid))
+            await collector.stop()
+        audit = await _audit(CollectorSettings.model_validate(settings), directory)
+    files = [path for path in (directory / STORE_DIRECTORY).rglob("*") if path.is_file()]
     return Result(
-        **measured, **await _stored(trial, directory, run.sent * READINGS_A_PACK), overload=overload,
-        rules=trial.rules, store=trial.store, broker=trial.broker,
-    )  # fmt: skip
+        **measured,
+        stored=audit.stored,
+        lost=run.sent * READINGS_A_PACK - audit.stored,
+        doubled=audit.doubled,
+        bytes_per_reading=round(sum(path.stat().st_size for path in files) / audit.stored, 2),
+        overload=overload,
+        rules=trial.rules,
+        store=trial.store,
+        broker=trial.broker,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,23 +261,16 @@ async def _until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _stored(trial: Trial, directory: Path, sent: int) -> dict[str, Any]:
+async def _audit(settings: CollectorSettings, directory: Path) -> Audit:
     """What the store says it holds, opened again."""
     database = Database(sqlite_url(directory / "ops.db"))
-    store = make_store(settings_of(trial.store), directory, database, SystemClock())
+    store = make_store(settings, directory, database, SystemClock())
     try:
         await store.open()
-        audit = await store.audit()
+        return await store.audit()
     finally:
         await store.close()
         await database.close()
-    files = [path for path in (directory / "readings").rglob("*") if path.is_file()]
-    return {
-        "stored": audit.stored,
-        "lost": sent - audit.stored,
-        "doubled": audit.doubled,
-        "bytes_per_reading": round(sum(path.stat().st_size for path in files) / audit.stored, 2),
-    }
 
 
 @click.command()
@@ -272,7 +278,7 @@ async def _stored(trial: Trial, directory: Path, sent: int) -> dict[str, Any]:
 @click.option("--gateways", default=1000, show_default=True, type=click.IntRange(min=1))
 @click.option("--series", default=200, show_default=True, type=click.IntRange(min=100), help="Of each gateway.")
 @click.option("--rules", default="off", show_default=True, type=click.Choice(["off", "default"]))
-@click.option("--store", default="duckdb", show_default=True, type=click.Choice(["duckdb"]))
+@click.option("--store", default="duckdb", show_default=True, type=click.Choice(["duckdb", "influxdb"]))
 @click.option("--broker", "broker_kind", default="nats", show_default=True, type=click.Choice(["nats", "mosquitto"]))
 @click.option("--rate", type=click.FloatRange(min=1), help="Readings offered a second; else as many as are committed.")
 @click.option("--backfill", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="Share of the packs.")

@@ -9,8 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from collector.settings import CollectorSettings
+from collector.stores import upgrade_store
 from runtime.broker import EmbeddedBroker
 from runtime.process import die_with_parent
+from simulators.ports import free_ports
+from tests.influxdb import InfluxServer, WriteRoute
 
 ANSWER_S: Final = 300.0
 """Longest wait for a process that was asked something."""
@@ -101,6 +105,26 @@ async def broker(kind: str, directory: Path, port: int) -> AsyncIterator[int]:
     else:
         async with _mosquitto(directory, port) as pid:
             yield pid
+
+
+@asynccontextmanager
+async def store_server(kind: str, directory: Path) -> AsyncIterator[dict[str, Any]]:
+    """Run what a store needs besides the collector; gives the section ``collector`` of the settings.
+
+    That is nothing for ``duckdb``, Debian's InfluxDB with a proxy for the v2 write route for ``influxdb``.
+    """
+    if kind == "duckdb":
+        yield {}
+        return
+    server = InfluxServer(directory, *free_ports(2))
+    await asyncio.to_thread(server.start)
+    try:
+        async with WriteRoute(server.url).listening() as route:
+            settings = {"store": kind, "influxdb": {"url": route.url}}
+            await upgrade_store(CollectorSettings.model_validate(settings), insist=True)
+            yield settings
+    finally:
+        await asyncio.to_thread(server.stop)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from collector.settings import CollectorSettings
 from contracts.errors import DependencyUnavailable
 from contracts.topics import Channel, topic
 from runtime.logs import get_logger
+from runtime.process import hand_over_soon
 from runtime.settings import BrokerSettings
 
 _log = get_logger(__name__)
@@ -63,6 +64,7 @@ class Intake:
 
     async def start(self) -> None:
         """Connect. Without a broker within 10 s it goes on trying by itself: what is missed then is asked for again."""
+        hand_over_soon()
         lanes = self._lanes = Lanes(self._settings, self._broker)
         lanes.start()
         try:
