@@ -9,7 +9,7 @@ from collector.settings import CollectorSettings
 from collector.stores import upgrade_store
 from console.app import Console, Watched
 from console.settings import ConsoleSettings
-from contracts.errors import ConfigurationError, DependencyUnavailable
+from contracts.errors import ConfigurationError
 from maintenance.app import Maintenance, MaintenanceSettings
 from rules.app import Rules
 from rules.settings import RulesSettings
@@ -94,6 +94,7 @@ async def run_server(settings: ServerSettings, ready: Callable[[str], None], clo
         watched = Watched(
             fleet=collector.fleet,
             readings=collector.readings,
+            missing=collector.missing,
             quarantine=collector.quarantine,
             intake_status=collector,
             faults=rules.faults,
@@ -104,12 +105,7 @@ async def run_server(settings: ServerSettings, ready: Callable[[str], None], clo
             async with database.read() as connection:
                 await connection.execute(text("SELECT 1"))
 
-        async def collector_is_ready() -> None:
-            waits = collector.unavailable()
-            if waits:
-                raise DependencyUnavailable(f"waits for {', '.join(waits)}")
-
-        readiness = {"ops_database": database_answers, "collector": collector_is_ready}
+        readiness = {"ops_database": database_answers, "collector": collector.check_ready}
         console = Console(settings.console, watched, event_log, clock, registry, readiness)
 
         supervisor = Supervisor()

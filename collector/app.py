@@ -1,7 +1,7 @@
 """The collector put together: what it is made of, in which order it starts, and what others may ask it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -15,18 +15,21 @@ from collector.latest import LatestValues
 from collector.ledger import Ledger
 from collector.listener import BatchListener, NobodyListens
 from collector.metrics import IntakeMetrics
+from collector.missing import MissingReadings
 from collector.patience import Patience
 from collector.presence import Presence
 from collector.quarantine import Quarantine
-from collector.queries import GatewayIntake, IntakeStatus, Readings
+from collector.queries import Readings
 from collector.reception import Reception
 from collector.review import IntakeReview
 from collector.series import SeriesRegistry
 from collector.settings import CollectorSettings
+from collector.status import GatewayIntake, IntakeStatus, StoreState
 from collector.store import Audit, Damage, Latency, TimeSeriesStore
 from collector.stores import make_store
 from collector.upkeep import StoreUpkeep
 from collector.uplink import UplinkSignals
+from contracts.errors import DependencyUnavailable
 from runtime.clock import Clock
 from runtime.database import Database
 from runtime.event_log import EventLog
@@ -50,6 +53,7 @@ class Collector:
     Attributes:
         fleet: gateways and devices.
         readings: latest values, history and events.
+        missing: what gateways should have sent and did not.
         quarantine: what was refused.
         reception: takes messages, for those who bring them by another way than a broker.
     """
@@ -88,8 +92,13 @@ class Collector:
         )  # fmt: skip
         self._intake = Intake(settings, broker, self.reception, review, self._patience)
         self._upkeep = StoreUpkeep(self._store, clock, metrics)
-        self._records = Records(self._store, self.fleet, gaps, self.quarantine, ledger, self.reception)
         self.readings = Readings(self.fleet, series, latest, self._store, clock)
+        self._records = Records(
+            self._store, self.fleet, gaps, self.quarantine, ledger, self.reception, self.readings.newest_ms
+        )  # fmt: skip
+        self.missing = MissingReadings(self.fleet, ledger, gaps, review)
+        self._series = series
+        self._settings = settings
         self._status = IntakeStatus(self.fleet, ledger, gaps, self.reception, review)
         metrics.watch(lambda: self._intake.waiting, lambda: self._intake.connected)
 
@@ -114,6 +123,28 @@ class Collector:
         """What the collector waits for now: ``broker``, ``store``, ``listener`` or ``ops database``; empty when ready."""
         waits = [] if self._intake.connected else ["broker"]
         return waits if self._patience.waits_for is None else [*waits, self._patience.waits_for]
+
+    async def check_ready(self) -> None:
+        """Return where the collector waits for nothing.
+
+        Raises:
+            DependencyUnavailable: it waits; the message names for what.
+        """
+        waits = self.unavailable()
+        if waits:
+            raise DependencyUnavailable(f"waits for {', '.join(waits)}")
+
+    def store_state(self) -> StoreState:
+        """How the time-series store stands."""
+        return StoreState(
+            kind=self._settings.store,
+            position=self._store.position,
+            replayable_from=self._store.replayable_from,
+            series=len(self._series.all()),
+            retention=self._settings.retention,
+            waits_for=self.unavailable(),
+            damages=self._store.damages(),
+        )
 
     def inbox(self) -> int:
         """Messages received and not yet taken; 0 once all is drained and the last batch is on its way."""
@@ -141,6 +172,7 @@ class Records:
         quarantine: Quarantine,
         ledger: Ledger,
         reception: Reception,
+        newest_ms: Callable[[str], int | None],
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -148,6 +180,7 @@ class Records:
         self._quarantine = quarantine
         self._ledger = ledger
         self._reception = reception
+        self._newest_ms = newest_ms
 
     async def start(self) -> None:
         """Open and load, then let the listener catch up and release what waited for a device known by now.
@@ -161,6 +194,8 @@ class Records:
             await self._gaps.load()
             await self._quarantine.load()
             await self._ledger.load()
+            highest = {key: runs.highest or 0 for key, runs in self._ledger.committed.items()}
+            self._gaps.times.begin(highest, self._newest_ms)
             await self._reception.tell_devices()
             await self._reception.forget_unsettled()
             await self._reception.release()

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from collector.hole_times import HoleTimes
 from collector.intervals import Interval, IntervalSet
 from collector.tables import intake_gap
 from contracts.pack import PackId
@@ -38,11 +40,44 @@ class GapRecorded(BaseModel):
     readings: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedGap:
+    """A gap as it was recorded.
+
+    Attributes:
+        id: number, ascending with time.
+        boot: identity of the gateway's outbox.
+        low: first seq.
+        high: last seq.
+        recorded_at_ms: when it was given up, or noted.
+        readings: how many readings the gateway dropped; ``None`` where packs did not come at all.
+        after_ms: the packs were made after this, by the gateway's clock; ``None`` where nobody knows.
+        before_ms: and before this; ``None`` where nobody knows.
+    """
+
+    id: int
+    boot: str
+    low: int
+    high: int
+    recorded_at_ms: int
+    readings: int | None
+    after_ms: int | None
+    before_ms: int | None
+
+
 _NONE: Final = IntervalSet()
+_COLUMNS: Final = (
+    intake_gap.c.id, intake_gap.c.boot, intake_gap.c.low, intake_gap.c.high, intake_gap.c.recorded_at_ms,
+    intake_gap.c.readings, intake_gap.c.after_ms, intake_gap.c.before_ms,
+)  # fmt: skip
 
 
 class Gaps:
-    """Gaps in the ops database, cached here. A pack that comes after all is stored like any other."""
+    """Gaps in the ops database, cached here. A pack that comes after all is stored like any other.
+
+    Attributes:
+        times: when missing packs were made.
+    """
 
     def __init__(self, database: Database, event_log: EventLog, clock: Clock) -> None:
         self._database = database
@@ -50,6 +85,7 @@ class Gaps:
         self._clock = clock
         self._by_boot: dict[tuple[str, str], IntervalSet] = {}
         self._dropped: Counter[str] = Counter()
+        self.times = HoleTimes()
         self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
 
     async def load(self) -> None:
@@ -103,6 +139,7 @@ class Gaps:
                 "high": pack.seq,
                 "recorded_at_ms": now_ms,
                 "readings": readings,
+                **self._bounds(pack.branch_id, pack.boot, pack.seq, pack.seq, now_ms),
             }
             for pack, readings in packs
         ]
@@ -139,7 +176,14 @@ class Gaps:
             await connection.execute(
                 self._insert(intake_gap).on_conflict_do_nothing(),  # a commit whose answer was lost is made again
                 [
-                    {"branch_id": branch_id, "boot": boot, "low": low, "high": high, "recorded_at_ms": now_ms}
+                    {
+                        "branch_id": branch_id,
+                        "boot": boot,
+                        "low": low,
+                        "high": high,
+                        "recorded_at_ms": now_ms,
+                        **self._bounds(branch_id, boot, low, high, now_ms),
+                    }
                     for low, high in new
                 ],
             )
@@ -149,3 +193,36 @@ class Gaps:
         for low, high in new:
             runs.add(low, high)
         await self._event_log.announce()
+
+    def _bounds(self, branch_id: str, boot: str, low: int, high: int, now_ms: int) -> dict[str, int | None]:
+        span = self.times.span(branch_id, boot, low, high)
+        return {"after_ms": span.after_ms, "before_ms": now_ms if span.before_ms is None else span.before_ms}
+
+    async def recorded(self, branch_id: str, before_id: int | None = None, limit: int = 100) -> list[RecordedGap]:
+        """What was recorded of a gateway, newest first.
+
+        Raises:
+            DependencyUnavailable: the database does not answer.
+        """
+        query = select(*_COLUMNS).where(intake_gap.c.branch_id == branch_id)
+        if before_id is not None:
+            query = query.where(intake_gap.c.id < before_id)
+        return await self._find(query.order_by(intake_gap.c.id.desc()).limit(limit))
+
+    async def within(self, branch_id: str, from_ms: int, to_ms: int, limit: int = 100) -> list[RecordedGap]:
+        """What was recorded of a gateway and may concern a time, newest first; bounds nobody knows reach any time.
+
+        Raises:
+            DependencyUnavailable: the database does not answer.
+        """
+        after, before = intake_gap.c.after_ms, intake_gap.c.before_ms
+        query = select(*_COLUMNS).where(
+            intake_gap.c.branch_id == branch_id,
+            or_(after.is_(None), after < to_ms),
+            or_(before.is_(None), before >= from_ms),
+        )
+        return await self._find(query.order_by(intake_gap.c.id.desc()).limit(limit))
+
+    async def _find(self, query: Select[Any]) -> list[RecordedGap]:
+        async with self._database.read() as connection:
+            return [RecordedGap(*row) for row in (await connection.execute(query)).all()]

@@ -1,17 +1,15 @@
-"""What the console asks the collector: latest readings, history, events, and how each gateway's intake stands."""
+"""What the console asks the collector: latest readings, history, sums by time and events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from collector.fleet import Fleet
-from collector.gaps import Gaps
-from collector.intervals import IntervalSet
 from collector.latest import LatestValues
-from collector.ledger import Ledger
-from collector.reception import Reception
-from collector.review import IntakeReview, OpenHoles
-from collector.series import SeriesRegistry
-from collector.store import TimeSeriesStore
+from collector.series import DERIVED_PATHS, SeriesRegistry
+from collector.store import Buckets, TimeSeriesStore
 from contracts.errors import NotFound
 from contracts.readings import SeriesInfo
 from contracts.signals import Condition, Signal, Sort
@@ -61,6 +59,15 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class PathBuckets:
+    """Readings of one signal summed up by time."""
+
+    path: str
+    signal: Signal
+    buckets: Buckets
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceEvent:
     """A text at a moment."""
 
@@ -68,6 +75,11 @@ class DeviceEvent:
     signal: Signal
     observed_at_ms: int
     text: str
+
+
+_NO_TIMES: Final = np.array([], np.int64)
+_NO_VALUES: Final = np.array([], np.float64)
+_NO_BUCKETS: Final = Buckets(_NO_TIMES, _NO_TIMES, _NO_VALUES, _NO_VALUES, _NO_VALUES, _NO_VALUES, _NO_VALUES)
 
 
 class Readings:
@@ -88,6 +100,16 @@ class Readings:
         found = [self._latest_of(info, now_ms) for info in self._series_of(device_id)]
         return sorted((reading for reading in found if reading is not None), key=lambda reading: reading.path)
 
+    def newest_ms(self, branch_id: str) -> int | None:
+        """Newest observation of a branch; what the collector itself observes of its gateway does not count."""
+        numbers = [
+            info.series
+            for device in self._fleet.devices(branch_id)
+            for info in self._registry.of_device(device.device_id)
+            if info.path not in DERIVED_PATHS
+        ]
+        return max((found[0] for number in numbers if (found := self._latest.get(number)) is not None), default=None)
+
     async def history(self, device_id: str, path: str, from_ms: int, to_ms: int, limit: int = 10_000) -> History:
         """Readings with ``from_ms <= observed_at < to_ms`` in order; the newest ``limit`` where there are more.
 
@@ -95,13 +117,31 @@ class Readings:
             NotFound: the device has no such signal, or it never had a reading.
             DependencyUnavailable: the store does not answer.
         """
-        info = next((info for info in self._series_of(device_id) if info.path == path), None)
-        if info is None or info.signal.sort is Sort.EVENT:
-            raise NotFound(f"{device_id}: no readings of {path!r}")
+        info = self._numbers_of(device_id, path)
         found = await self._store.range(info.series, from_ms, to_ms, limit)
         pairs = zip(found.observed_at_ms.tolist(), found.value.tolist(), strict=True)
         points = [Point(observed_at_ms, value, word_of(info.signal, value)) for observed_at_ms, value in pairs]
         return History(device_id, path, info.signal, points)
+
+    async def buckets(
+        self, device_id: str, paths: Sequence[str], from_ms: int, to_ms: int, bucket_ms: int
+    ) -> list[PathBuckets]:
+        """Some signals of a device summed up by time, in the order of ``paths``.
+
+        Args:
+            device_id: full id.
+            paths: concrete signal paths.
+            from_ms: begin, rounded down to a whole bucket.
+            to_ms: end, rounded up to a whole bucket.
+            bucket_ms: length of a bucket, at least 1.
+
+        Raises:
+            NotFound: the device has no such signal, or it never had a reading.
+            DependencyUnavailable: the store does not answer.
+        """
+        wanted = [self._numbers_of(device_id, path) for path in dict.fromkeys(paths)]
+        found = await self._store.buckets([info.series for info in wanted], from_ms, to_ms, bucket_ms)
+        return [PathBuckets(info.path, info.signal, found.get(info.series, _NO_BUCKETS)) for info in wanted]
 
     async def events(self, device_id: str, from_ms: int, to_ms: int, limit: int = 1_000) -> list[DeviceEvent]:
         """Events of a device in order; the newest ``limit`` where there are more.
@@ -116,6 +156,12 @@ class Readings:
             DeviceEvent(by_number[event.series].path, by_number[event.series].signal, event.observed_at_ms, event.text)
             for event in await self._store.events(list(by_number), from_ms, to_ms, limit)
         ]
+
+    def _numbers_of(self, device_id: str, path: str) -> SeriesInfo:
+        info = next((info for info in self._series_of(device_id) if info.path == path), None)
+        if info is None or info.signal.sort is Sort.EVENT:
+            raise NotFound(f"{device_id}: no readings of {path!r}")
+        return info
 
     def _series_of(self, device_id: str) -> list[SeriesInfo]:
         """Series of a device as the kind it is now."""
@@ -145,79 +191,3 @@ def condition_of(signal: Signal, value: float) -> Condition | None:
     if signal.sort is not Sort.STATE or not 0 <= value < len(signal.states):
         return None
     return signal.states[int(value)].condition
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayIntake:
-    """How the intake of a gateway stands.
-
-    Attributes:
-        branch_id: its branch.
-        online: connected, as the broker says; ``None`` where it never said.
-        boot: identity of its outbox, empty where it never said.
-        since_ms: when the connection or its absence began, ``None`` where it never said.
-        version: version of its software.
-        committed_packs: packs in the store, over all boot identities.
-        last_seq: highest committed seq of the present boot identity.
-        duplicates_dropped: packs that came again, since this process started.
-        open_holes: holes older than the grace time.
-        missing_packs: packs in them.
-        gap_packs: packs given up that have not come since.
-        dropped_readings: readings the gateway had to drop before it could send them.
-    """
-
-    branch_id: str
-    online: bool | None
-    boot: str
-    since_ms: int | None
-    version: str
-    committed_packs: int
-    last_seq: int | None
-    duplicates_dropped: int
-    open_holes: int
-    missing_packs: int
-    gap_packs: int
-    dropped_readings: int
-
-
-class IntakeStatus:
-    """Puts together what is known of each gateway."""
-
-    def __init__(self, fleet: Fleet, ledger: Ledger, gaps: Gaps, reception: Reception, review: IntakeReview) -> None:
-        self._fleet = fleet
-        self._ledger = ledger
-        self._gaps = gaps
-        self._reception = reception
-        self._review = review
-
-    def all(self) -> list[GatewayIntake]:
-        """Every gateway that announced itself or sent a pack, ordered by branch."""
-        committed: dict[str, dict[str, IntervalSet]] = {branch_id: {} for branch_id in self._fleet.gateways}
-        for device in self._fleet.devices():
-            committed.setdefault(device.branch_id, {})
-        for (branch_id, boot), runs in self._ledger.committed.items():
-            committed.setdefault(branch_id, {})[boot] = runs
-        return [self._of(branch_id, committed[branch_id]) for branch_id in sorted(committed)]
-
-    def _of(self, branch_id: str, committed: Mapping[str, IntervalSet]) -> GatewayIntake:
-        state = self._fleet.gateways.get(branch_id)
-        present = committed.get(state.boot) if state is not None else None
-        given_up = 0
-        for boot, runs in committed.items():
-            for low, high in self._gaps.of(branch_id, boot):
-                given_up += sum(last - first + 1 for first, last in runs.missing(low, high))
-        holes = self._review.open.get(branch_id, OpenHoles())
-        return GatewayIntake(
-            branch_id=branch_id,
-            online=None if state is None else state.online,
-            boot="" if state is None else state.boot,
-            since_ms=None if state is None else state.since_ms,
-            version="" if state is None else state.version,
-            committed_packs=sum(runs.size() for runs in committed.values()),
-            last_seq=None if present is None else present.highest,
-            duplicates_dropped=self._reception.duplicates[branch_id],
-            open_holes=holes.holes,
-            missing_packs=holes.missing_packs,
-            gap_packs=given_up,
-            dropped_readings=self._gaps.dropped(branch_id),
-        )

@@ -254,8 +254,10 @@ class Reception:
         else:
             self._under_way.add(pack_id)
             batch.packs.append(pack_id)
-            if decoded.header is not None and decoded.header.dropped:
-                batch.dropped.append((pack_id, decoded.header.dropped))
+            if decoded.header is not None:
+                self._gaps.times.notice(pack_id, decoded.header.sent_at_ms, live=live)
+                if decoded.header.dropped:
+                    batch.dropped.append((pack_id, decoded.header.dropped))
             if live:
                 self._presence.notice(topic.branch_id, pack_id.boot, batch.now_ms)
             self._contents.remember(pack_id, message.payload)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from collector.columns import Columns
 from collector.fleet import Fleet
 from collector.gaps import Gaps
-from collector.holes import HolePolicy, HoleWatch, Reach, Review
+from collector.holes import Hole, HolePolicy, HoleWatch, Reach, Review
 from collector.intervals import IntervalSet
 from collector.ledger import Ledger
 from collector.metrics import IntakeMetrics
@@ -52,6 +52,7 @@ class IntakeReview:
         self._metrics = metrics
         self._patience = patience
         self._watches: dict[tuple[str, str], HoleWatch] = {}
+        self._boots: dict[str, list[str]] = {}
         self.open: dict[str, OpenHoles] = {}
         """As of the last review, by branch."""
 
@@ -73,6 +74,7 @@ class IntakeReview:
         found: dict[str, OpenHoles] = {branch_id: OpenHoles() for branch_id in self._fleet.gateways}
         for (branch_id, boot), settled in list(self._ledger.settled().items()):
             if self._watch(branch_id, boot).is_quiet(settled, self._gaps.of(branch_id, boot)):
+                self._gaps.times.forget(branch_id, boot)
                 continue
             review = await self._review_one(branch_id, boot, settled, now_ms, connected)
             if review.request:
@@ -87,6 +89,16 @@ class IntakeReview:
                 self._uplink.connection(branch_id, online=state.online, at_ms=now_ms, columns=columns)
         await self._ledger.commit(columns.batch(), ())
         return requests
+
+    def overdue(self, branch_id: str) -> list[tuple[str, Hole]]:
+        """Holes of a gateway that are older than the grace time, with the identity of the outbox."""
+        now_ms = self._clock.now_ms()
+        return [
+            (boot, hole)
+            for boot in self._boots.get(branch_id, ())
+            for hole in self._watches[branch_id, boot].holes
+            if now_ms - hole.since_ms >= self._policy.grace_ms
+        ]
 
     async def _look_for_gateways(self, now_ms: int, columns: Columns) -> None:
         """Count those disconnected of which nothing is heard, and those connected that go on sending."""
@@ -104,6 +116,7 @@ class IntakeReview:
         watch = self._watches.get((branch_id, boot))
         if watch is None:
             watch = self._watches[branch_id, boot] = HoleWatch(self._policy)
+            self._boots.setdefault(branch_id, []).append(boot)
         return watch
 
     async def _review_one(

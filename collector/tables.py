@@ -70,6 +70,8 @@ intake_gap = Table(
         nullable=True,
         comment="dropped by the gateway from these packs; null: packs that never came",
     ),
+    Column("after_ms", BigInteger, nullable=True, comment="the packs were made after this; null: nobody knows"),
+    Column("before_ms", BigInteger, nullable=True, comment="the packs were made before this; null: nobody knows"),
     UniqueConstraint("branch_id", "boot", "low", "high"),
 )
 

@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from console.api import devices, faults, gateways, live, openapi, operation, quarantine, server, work_orders
+from console.api import (
+    devices,
+    faults,
+    gateways,
+    live,
+    missing,
+    openapi,
+    operation,
+    quarantine,
+    server,
+    store,
+    work_orders,
+)
 from console.api.endpoint import AnyEndpoint
 from console.api.event_stream import EventStream, ReadableLog
 from console.api.operation import OperationHandlers, ReadinessCheck
-from console.api.ports import Faults, Fleet, IntakeStatus, Quarantine, Readings, WorkOrders
+from console.api.ports import Faults, Fleet, IntakeStatus, MissingReadings, Quarantine, Readings, WorkOrders
 from console.settings import ConsoleSettings
 from contracts.errors import ConfigurationError
 from runtime.clock import Clock
@@ -28,14 +40,16 @@ class Watched:
     Attributes:
         fleet: devices and gateways as announced.
         readings: latest readings, history and events of devices.
+        missing: what gateways should have sent and did not.
         quarantine: what was refused at the intake.
-        intake_status: what arrived from each gateway.
+        intake_status: what arrived from each gateway, and how the store stands.
         faults: faults and their acknowledgement.
         work_orders: work orders and their commands.
     """
 
     fleet: Fleet
     readings: Readings
+    missing: MissingReadings
     quarantine: Quarantine
     intake_status: IntakeStatus
     faults: Faults
@@ -60,11 +74,13 @@ class Console:
         self._stream = EventStream(event_log)
         own = OperationHandlers(readiness, registry)
         self.endpoints: tuple[AnyEndpoint, ...] = (
-            *devices.endpoints(watched.fleet, watched.readings, watched.faults, clock),
+            *devices.endpoints(watched.fleet, watched.readings, watched.missing, watched.faults, clock),
             *faults.endpoints(watched.faults),
             *work_orders.endpoints(watched.work_orders),
             *quarantine.endpoints(watched.quarantine),
             *gateways.endpoints(watched.intake_status),
+            *missing.endpoints(watched.missing),
+            *store.endpoints(watched.intake_status),
             *live.endpoints(self._stream, settings, registry),
             *operation.endpoints(own),
         )

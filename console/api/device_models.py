@@ -1,14 +1,26 @@
 """Devices as the API shows them."""
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.api.endpoint import Inputs
 from console.api.functions import FunctionState
 from console.api.health import HealthReason
+from console.api.missing import MissingView
 from console.api.paging import PageQuery
 from contracts.faults import Severity
 from contracts.gateway_messages import BranchId, KindName, LocalDeviceId
 from contracts.signals import Condition, Sort
+
+MISSING: Final = (
+    "what the gateway of the branch should have sent of this time and did not; any of its devices may lack it"
+)
+
+MOST_PATHS: Final = 50
+MOST_BUCKET_S: Final = 31 * 86_400
+MOST_BUCKETS: Final = 20_000
+"""In one answer, over all paths."""
 
 
 class DevicePath(Inputs):
@@ -39,6 +51,21 @@ class HistoryQuery(Inputs):
     to_ms: int | None = Field(default=None, alias="to", ge=0, lt=2**53, description="end, exclusive; none: now")
     limit: int = Field(
         default=1000, ge=1, le=10_000, description="most readings to give, the newest where there are more"
+    )
+
+
+class BucketsQuery(Inputs):
+    """Which readings of a device to sum up, and by what time."""
+
+    path: tuple[str, ...] = Field(
+        min_length=1, max_length=MOST_PATHS, description="concrete signal path; several are given by repeating it"
+    )
+    bucket_s: int = Field(
+        ge=1, le=MOST_BUCKET_S, description="length of a bucket; multiples of 60 or 3600 are fast over long times"
+    )
+    from_ms: int = Field(alias="from", ge=0, lt=2**53, description="begin, rounded down to a whole bucket")
+    to_ms: int | None = Field(
+        default=None, alias="to", ge=0, lt=2**53, description="end, rounded up to a whole bucket; none: now"
     )
 
 
@@ -152,6 +179,42 @@ class DeviceHistory(BaseModel):
     unit: str | None
     items: tuple[HistoryPoint, ...]
     earlier_to_ms: int | None = Field(description="value of `to` for the readings before these; null: these are all")
+    missing: tuple[MissingView, ...] = Field(description=MISSING)
+
+
+class Bucket(BaseModel):
+    """Readings of a stretch of time. Of states only count and last mean something."""
+
+    begins_at_ms: int
+    count: int = Field(description="readings, at least 1; a stretch without any is left out")
+    minimum: float | None = Field(description="null for states")
+    maximum: float | None = Field(description="null for states")
+    mean: float | None = Field(description="of the readings, whatever time lay between them; null for states")
+    last: float = Field(description="newest reading; for a state its ordinal")
+    last_word: str | None = Field(description="word of a state; null for numbers")
+    increase: float | None = Field(
+        description="of a counter since the newest reading before; one that begins again at 0 counts on; null for others"
+    )
+
+
+class PathBuckets(BaseModel):
+    """One signal, oldest first."""
+
+    path: str
+    name_en: str
+    name_zh: str
+    sort: Sort
+    unit: str | None
+    items: tuple[Bucket, ...]
+
+
+class DeviceBuckets(BaseModel):
+    """Readings of some signals summed up by time, in the order asked for."""
+
+    device_id: str
+    bucket_s: int
+    signals: tuple[PathBuckets, ...]
+    missing: tuple[MissingView, ...] = Field(description=MISSING)
 
 
 class DeviceEvent(BaseModel):

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from collector.fleet import Device
 from collector.queries import LatestReading
+from console.api.buckets import path_buckets, refuse_too_many
 from console.api.device_models import (
+    BucketsQuery,
+    DeviceBuckets,
     DeviceDetail,
     DeviceEvent,
     DeviceEvents,
@@ -27,8 +30,9 @@ from console.api.endpoint import AnyEndpoint, Call, Endpoint, Nothing
 from console.api.faults import read_page
 from console.api.functions import functions_of
 from console.api.health import UPLINK, Health, HealthReason, SignalState, derive_health
+from console.api.missing import MissingView
 from console.api.paging import MOST, cursor_of, key_of
-from console.api.ports import Faults, Fleet, Readings
+from console.api.ports import Faults, Fleet, MissingReadings, Readings
 from console.api.problem import NOT_FOUND
 from contracts.devices import KINDS
 from contracts.errors import NotFound
@@ -45,9 +49,12 @@ _BLIND = frozenset({HealthReason.NEVER_REPORTED, HealthReason.GATEWAY_OFFLINE, H
 class DeviceHandlers:
     """What the endpoints do."""
 
-    def __init__(self, fleet: Fleet, readings: Readings, faults: Faults, clock: Clock) -> None:
+    def __init__(
+        self, fleet: Fleet, readings: Readings, missing: MissingReadings, faults: Faults, clock: Clock
+    ) -> None:
         self._fleet = fleet
         self._readings = readings
+        self._missing = missing
         self._faults = faults
         self._clock = clock
 
@@ -110,6 +117,19 @@ class DeviceHandlers:
             unit=found.signal.unit,
             items=tuple(HistoryPoint.model_validate(point) for point in shown),
             earlier_to_ms=shown[0].observed_at_ms if len(found.points) > len(shown) else None,
+            missing=await self._missing_of(device, query.from_ms, to_ms),
+        )
+
+    async def buckets(self, call: Call[DevicePath, BucketsQuery, Nothing]) -> DeviceBuckets:
+        device, query = self._device(call.path), call.query
+        to_ms = self._clock.now_ms() + 1 if query.to_ms is None else query.to_ms
+        refuse_too_many(query, to_ms)
+        found = await self._readings.buckets(device.device_id, query.path, query.from_ms, to_ms, query.bucket_s * 1000)
+        return DeviceBuckets(
+            device_id=device.device_id,
+            bucket_s=query.bucket_s,
+            signals=tuple(path_buckets(item) for item in found),
+            missing=await self._missing_of(device, query.from_ms, to_ms),
         )
 
     async def events(self, call: Call[DevicePath, DeviceEventsQuery, Nothing]) -> DeviceEvents:
@@ -118,6 +138,10 @@ class DeviceHandlers:
         events = await self._readings.events(device.device_id, query.from_ms, to_ms, query.limit)
         items = tuple(DeviceEvent.model_validate(event) for event in reversed(events))
         return DeviceEvents(device_id=device.device_id, items=items)
+
+    async def _missing_of(self, device: Device, from_ms: int, to_ms: int) -> tuple[MissingView, ...]:
+        found = await self._missing.within(device.branch_id, from_ms, to_ms)
+        return tuple(MissingView.model_validate(item) for item in found)
 
     def _device(self, path: DevicePath) -> Device:
         device = self._fleet.device(path.device_id)
@@ -195,9 +219,11 @@ def _reading(item: LatestReading) -> ReadingView:
     )
 
 
-def endpoints(fleet: Fleet, readings: Readings, faults: Faults, clock: Clock) -> tuple[AnyEndpoint, ...]:
+def endpoints(
+    fleet: Fleet, readings: Readings, missing: MissingReadings, faults: Faults, clock: Clock
+) -> tuple[AnyEndpoint, ...]:
     """Rows of the route table."""
-    handlers = DeviceHandlers(fleet, readings, faults, clock)
+    handlers = DeviceHandlers(fleet, readings, missing, faults, clock)
     one = "/api/v1/devices/{branch_id}/{local_id}"
     return (
         Endpoint(
@@ -215,6 +241,10 @@ def endpoints(fleet: Fleet, readings: Readings, faults: Faults, clock: Clock) ->
         Endpoint(
             "GET", f"{one}/history", "getDeviceHistory", "Readings of one signal over time",
             (DevicePath, HistoryQuery, Nothing), DeviceHistory, handlers.history, (NOT_FOUND,),
+        ),
+        Endpoint(
+            "GET", f"{one}/buckets", "getDeviceBuckets", "Readings of some signals summed up by time",
+            (DevicePath, BucketsQuery, Nothing), DeviceBuckets, handlers.buckets, (NOT_FOUND,),
         ),
         Endpoint(
             "GET", f"{one}/events", "getDeviceEvents", "Texts the device sent",

@@ -8,8 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from collector.fleet import Device, GatewayState
+from collector.missing import Missing
 from collector.quarantine import QuarantineEntry, RefusalCount
-from collector.queries import DeviceEvent, GatewayIntake, History, LatestReading
+from collector.queries import DeviceEvent, History, LatestReading, PathBuckets
+from collector.status import GatewayIntake, StoreState
 from contracts.work_orders import WorkOrderState
 from maintenance.order import WorkOrder
 from maintenance.work_orders import CommandRequest
@@ -45,6 +47,12 @@ class Readings(Protocol):
         """Readings with ``from_ms <= observed_at < to_ms`` in order; the newest ``limit`` where there are more."""
         ...
 
+    async def buckets(
+        self, device_id: str, paths: Sequence[str], from_ms: int, to_ms: int, bucket_ms: int
+    ) -> Sequence[PathBuckets]:
+        """Some signals summed up by stretches of ``bucket_ms``, in the order of ``paths``."""
+        ...
+
     async def events(self, device_id: str, from_ms: int, to_ms: int, limit: int = ...) -> Sequence[DeviceEvent]:
         """Events in order; the newest ``limit`` where there are more."""
         ...
@@ -68,8 +76,24 @@ class Quarantine(Protocol):
         ...
 
 
+class MissingReadings(Protocol):
+    """What gateways should have sent and did not."""
+
+    async def of_gateway(self, branch_id: str, before_id: int | None = ..., limit: int = ...) -> Sequence[Missing]:
+        """First what is asked for, then what was recorded, newest first."""
+        ...
+
+    async def within(self, branch_id: str, from_ms: int, to_ms: int) -> Sequence[Missing]:
+        """What may be missing of a time."""
+        ...
+
+
 class IntakeStatus(Protocol):
-    """What arrived from each gateway."""
+    """What arrived from each gateway, and how the store behind it stands."""
+
+    def store_state(self) -> StoreState:
+        """How the time-series store stands, from memory."""
+        ...
 
     def intake_status(self) -> Sequence[GatewayIntake]:
         """Every gateway that announced itself or sent a pack, ordered by branch, from memory."""

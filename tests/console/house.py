@@ -84,9 +84,16 @@ class House:
     """The running server and a client of its API."""
 
     def __init__(
-        self, console: Console, watched: Watched, http: aiohttp.ClientSession, client: MqttClient, event_log: EventLog
+        self,
+        console: Console,
+        collector: Collector,
+        watched: Watched,
+        http: aiohttp.ClientSession,
+        client: MqttClient,
+        event_log: EventLog,
     ) -> None:
         self.console = console
+        self.collector = collector
         self.watched = watched
         self.http = http
         self.event_log = event_log
@@ -152,13 +159,19 @@ async def open_house(
     watched = Watched(
         fleet=collector.fleet,
         readings=collector.readings,
+        missing=collector.missing,
         quarantine=collector.quarantine,
         intake_status=collector,
         faults=rules.faults,
         work_orders=maintenance.work_orders,
     )
     console = Console(
-        ConsoleSettings(port=0, max_listeners=2, keep_alive_s=0.5), watched, event_log, clock, registry, readiness or {}
+        ConsoleSettings(port=0, max_listeners=2, keep_alive_s=0.5),
+        watched,
+        event_log,
+        clock,
+        registry,
+        readiness or {"collector": collector.check_ready},
     )
     supervisor = Supervisor()
     for service in (*maintenance.services(), rules, *collector.services(), console):
@@ -174,7 +187,7 @@ async def open_house(
         client.start()
         await client.wait_connected(10)
         async with aiohttp.ClientSession() as http:
-            yield House(console, watched, http, client, event_log)
+            yield House(console, collector, watched, http, client, event_log)
     finally:
         waiting.cancel()
         await client.stop()

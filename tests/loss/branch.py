@@ -13,8 +13,8 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from collector.app import Collector
-from collector.queries import GatewayIntake
 from collector.settings import CollectorSettings
+from collector.status import GatewayIntake
 from gateway.app import GatewayApp
 from gateway.metrics import GatewayMetrics
 from gateway.outbox import OutboxStatistics, statistics
