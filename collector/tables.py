@@ -161,6 +161,12 @@ store_dirty_hour = Table(
     Column("branch_id", String(32), primary_key=True),
 )
 
+store_day = Table(
+    "store_day",
+    metadata,
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False, comment="begin of a UTC day that has readings"),
+)
+
 store_state = Table(
     "store_state",
     metadata,

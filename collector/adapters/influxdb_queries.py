@@ -12,6 +12,9 @@ from collector.settings import InfluxDbSettings
 from contracts.errors import DependencyUnavailable
 
 CHUNK_ROWS: Final = 10_000
+PATIENCE: Final = 30
+"""How many times longer than for others the wait is for what concerns all series."""
+
 _CONNECTIONS: Final = 8
 
 
@@ -62,9 +65,7 @@ class InfluxQueries:
         secure = tls(settings)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=True if secure is None else secure),
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=settings.timeout_s, sock_connect=settings.timeout_s, sock_read=settings.timeout_s
-            ),
+            timeout=aiohttp.ClientTimeout(total=settings.timeout_s),
             headers=headers(settings),
         )
 
@@ -80,12 +81,13 @@ class InfluxQueries:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable("ping", error) from error
 
-    async def ask(self, question: str, policy: str = "") -> AsyncGenerator[Series, None]:
+    async def ask(self, question: str, policy: str = "", *, patient: bool = False) -> AsyncGenerator[Series, None]:
         """Rows as they come; those of one series one after another, maybe in several lots.
 
         Args:
             question: one statement of InfluxQL.
             policy: retention policy to ask; empty for statements that concern none.
+            patient: the question is about very many series, whose first row takes the server long.
 
         Raises:
             DependencyUnavailable: no answer, or half of one, or an error.
@@ -93,9 +95,13 @@ class InfluxQueries:
         form = {"q": question, "epoch": "ns", "chunked": "true", "chunk_size": str(CHUNK_ROWS)}
         if policy:
             form |= {"db": self._settings.database, "rp": policy}
+        wait_s = self._settings.timeout_s * (PATIENCE if patient else 1)
+        timeout = aiohttp.ClientTimeout(
+            total=None, connect=self._settings.timeout_s, sock_connect=self._settings.timeout_s, sock_read=wait_s
+        )
         what = f"query {' '.join(question.split())[:80]!r}"
         try:
-            async with self._session.post(f"{self._settings.url}/query", data=form) as response:
+            async with self._session.post(f"{self._settings.url}/query", data=form, timeout=timeout) as response:
                 if response.status != 200:
                     raise refusal(self._settings, what, response.status, await response.text(errors="replace"))
                 async for line in _lines(response):
@@ -145,6 +151,11 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     joined = b"".join(rest)
     if joined:
         yield joined
+
+
+def select_in_order(fields: str, measurement: str, where: str) -> str:
+    """A question for rows of all series together in order of time, with their tags as columns."""
+    return f"SELECT {fields}, {', '.join(TAGS)} FROM {measurement} WHERE {where}"  # noqa: S608  (its texts are quoted below)
 
 
 def select(fields: str, measurement: str, where: str, newest: int | None = None) -> str:

@@ -1,24 +1,27 @@
 """Readings, events and sums as InfluxDB holds them."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
 
-from collector.adapters.influxdb_lines import EVENT_MEASUREMENT, MEASUREMENT, NS_PER_MS, milliseconds, tag_set_of
+from collector.adapters.influxdb_lines import (
+    EVENT_MEASUREMENT,
+    MEASUREMENT,
+    MOST_MS,
+    NS_PER_MS,
+    milliseconds,
+    tag_set_of,
+)
 from collector.adapters.influxdb_queries import InfluxQueries, Series, select, within
-from collector.adapters.influxdb_records import DirtyHour, Horizons
+from collector.adapters.influxdb_records import DAY_MS, DirtyHour, Horizons
 from collector.adapters.influxdb_series import SeriesTags, conditions
 from collector.adapters.influxdb_sums import Sums, buckets, joined, of_readings, summed
 from collector.adapters.influxdb_upkeep import columns, marked_live, roll_ups_question, rolled_up
 from collector.series import DERIVED_PATHS
 from collector.store import HOUR_MS, MINUTE_MS, ROLL_UPS_MS, Audit, Buckets, SeriesRange
 from contracts.devices import GATEWAY
-from contracts.readings import EventReading, ReadingBatch
-
-SCAN_READINGS: Final = 100_000
-"""Of a step of a scan, about; at most four times as many, unless they are of one millisecond."""
+from contracts.readings import EventReading
 
 _RAW_MS: Final = 6 * HOUR_MS
 """Up to here readings are summed up when asked: quicker than to ask for roll-ups and for readings."""
@@ -93,52 +96,28 @@ class InfluxReader:
             where = f"{within(from_ms, to_ms)} AND {condition}"
             question = select("text, backfilled", EVENT_MEASUREMENT, where, limit)
             async for lot in self._queries.ask(question, "events"):
-                found += _events(lot, numbers[tag_set_of(lot.tags)])
-        found.sort(key=_time)
+                found += events_of(lot, numbers[tag_set_of(lot.tags)])
+        found.sort(key=time_of)
         return [event for _, event in found[max(0, len(found) - limit) :]]
 
-    async def scan(
-        self, from_ms: int, to_ms: int, series: Sequence[int] | None, horizons: Horizons
-    ) -> AsyncIterator[ReadingBatch]:
-        """All readings and events of an interval in order of observation, a stretch of time at a time."""
-        numbers = self._series.all() if series is None else self._series.known(series)
-        named = conditions(numbers) if series is not None else []
-        condition = f" AND {named[0]}" if len(named) == 1 else ""  # of more series the rest is left out afterwards
-        if not numbers:
-            return
-        width_ms = MINUTE_MS
-        while from_ms < to_ms:
-            end_ms = min(from_ms + width_ms, to_ms)
-            found = await self._stretch(
-                from_ms, end_ms, condition, numbers, horizons, 4 * SCAN_READINGS * (width_ms > 1)
-            )
-            if found is None:
-                width_ms = max(1, width_ms // 4)
-                continue
-            from_ms = end_ms
-            read = len(found) + len(found.events)
-            if read:
-                yield found
-            if read < SCAN_READINGS // 4:
-                width_ms *= 4
-            elif read > SCAN_READINGS:
-                width_ms = max(1, width_ms // 2)
-
-    async def count(self, position: int, horizons: Horizons) -> Audit:
-        """Count all there is."""
+    async def count(self, position: int, horizons: Horizons, days: Iterable[int]) -> Audit:
+        """Count all there is, a day at a time: the server needs memory for each series of each day it is asked for."""
         readings, distinct, derived, events, distinct_events = 0, 0, 0, 0, 0
-        seen = _Distinct()
-        where = within(horizons.readings_ms or _EVER, -_EVER)
-        async for lot in self._queries.ask(select("value", MEASUREMENT, where), "readings"):
-            if lot.tags["kind"] == GATEWAY.name and lot.tags["path"] in DERIVED_PATHS:
-                derived += len(lot.values)
-                continue
-            readings += len(lot.values)
-            distinct += seen.more(lot)
-        where = within(horizons.events_ms or _EVER, -_EVER)
-        async for lot in self._queries.ask(select("text", EVENT_MEASUREMENT, where), "events"):
-            events += len(lot.values)
-            distinct_events += seen.more(lot)
+        for low_ms, high_ms in stretches(days, horizons.readings_ms or -MOST_MS, MOST_MS):
+            seen = _Distinct()
+            question = select("value", MEASUREMENT, within(low_ms, high_ms))
+            async for lot in self._queries.ask(question, "readings", patient=True):
+                if lot.tags["kind"] == GATEWAY.name and lot.tags["path"] in DERIVED_PATHS:
+                    derived += len(lot.values)
+                    continue
+                readings += len(lot.values)
+                distinct += seen.more(lot)
+        for low_ms, high_ms in stretches(days, horizons.events_ms or -MOST_MS, MOST_MS):
+            seen = _Distinct()
+            question = select("text", EVENT_MEASUREMENT, within(low_ms, high_ms))
+            async for lot in self._queries.ask(question, "events", patient=True):
+                events += len(lot.values)
+                distinct_events += seen.more(lot)
         return Audit(readings, distinct, events, distinct_events, derived, position)
 
     async def _readings(self, numbers: Mapping[str, int], from_ms: int, to_ms: int) -> Sums:
@@ -169,33 +148,6 @@ class InfluxReader:
                 chosen |= (rows.series == number) & np.isin(row_hours, np.array(sorted(of_branch), np.int64))
         return chosen
 
-    async def _stretch(
-        self, from_ms: int, to_ms: int, condition: str, numbers: Mapping[str, int], horizons: Horizons, most: int
-    ) -> ReadingBatch | None:
-        """All of a stretch of time; ``None`` where it is more than ``most``, unless that is 0."""
-        parts: list[tuple[int, Series]] = []
-        events: list[tuple[int, EventReading]] = []
-        read = 0
-        where = f"{within(max(from_ms, horizons.readings_ms or from_ms), to_ms)}{condition}"
-        async with aclosing(self._queries.ask(select("value, backfilled", MEASUREMENT, where), "readings")) as answer:
-            async for lot in answer:
-                read += len(lot.values)
-                if 0 < most < read:
-                    return None
-                number = numbers.get(tag_set_of(lot.tags))
-                if number is not None:
-                    parts.append((number, lot))
-        where = f"{within(max(from_ms, horizons.events_ms or from_ms), to_ms)}{condition}"
-        async for lot in self._queries.ask(select("text, backfilled", EVENT_MEASUREMENT, where), "events"):
-            number = numbers.get(tag_set_of(lot.tags))
-            if number is not None:
-                events += _events(lot, number)
-        events.sort(key=_time)
-        return _in_order(parts, tuple(event for _, event in events))
-
-
-_EVER: Final = -(2**62)
-
 
 class _Distinct:
     """Counts the milliseconds that have points, series by series, across lots."""
@@ -212,25 +164,19 @@ class _Distinct:
         return int(np.count_nonzero(np.diff(times_ms))) + (0 if continues else 1)
 
 
-def _in_order(parts: Sequence[tuple[int, Series]], events: tuple[EventReading, ...]) -> ReadingBatch:
-    if not parts:
-        empty = ReadingBatch.of([])
-        return ReadingBatch(empty.series, empty.observed_at_ms, empty.value, empty.live, events)
-    series = np.concatenate([np.full(len(lot.values), number, np.int32) for number, lot in parts])
-    times_ns = np.concatenate([np.array(lot.column("time"), np.int64) for _, lot in parts])
-    values = np.concatenate([columns(lot)[1] for _, lot in parts])
-    live = np.concatenate([marked_live(lot) for _, lot in parts])
-    order = np.argsort(times_ns, kind="stable")
-    return ReadingBatch(series[order], milliseconds(times_ns[order]), values[order], live[order], events)
+def stretches(days: Iterable[int], from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+    """What of some days is within an interval, in order, ends not included."""
+    parts = ((max(day_ms, from_ms), min(day_ms + DAY_MS, to_ms)) for day_ms in sorted(days))
+    return [(low_ms, high_ms) for low_ms, high_ms in parts if low_ms < high_ms]
 
 
-def _events(lot: Series, number: int) -> list[tuple[int, EventReading]]:
+def events_of(lot: Series, number: int) -> list[tuple[int, EventReading]]:
     """Events with their exact times."""
     rows = zip(lot.column("time"), lot.column("text"), marked_live(lot).tolist(), strict=True)
     return [(at_ns, EventReading(number, at_ns // NS_PER_MS, text, live)) for at_ns, text, live in rows]
 
 
-def _time(event: tuple[int, EventReading]) -> int:
+def time_of(event: tuple[int, EventReading]) -> int:
     return event[0]
 
 

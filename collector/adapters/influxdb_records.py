@@ -13,14 +13,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.intervals import IntervalSet
-from collector.store import SeriesRow
-from collector.tables import store_commit, store_dirty_hour, store_newest, store_pack, store_series, store_state
+from collector.store import HOUR_MS, SeriesRow
+from collector.tables import (
+    store_commit,
+    store_day,
+    store_dirty_hour,
+    store_newest,
+    store_pack,
+    store_series,
+    store_state,
+)
 from contracts.pack import PackId
 from runtime.database import Database
 
 Runs = dict[tuple[str, str], IntervalSet]
 DirtyHour = tuple[int, str]
 """Begin of an hour in ms, and a branch that has readings in it which are in no roll-up."""
+
+DAY_MS: Final = 24 * HOUR_MS
 
 _COMMITS_AT_ONCE: Final = 500
 _ROWS_AT_ONCE: Final = 10_000
@@ -48,6 +58,7 @@ class Commit:
         readings: readings and events in it.
         content: all of them as bytes.
         dirty: hours that become dirty with it.
+        days: days that have had no readings before, begin in ms.
     """
 
     position: int
@@ -56,6 +67,7 @@ class Commit:
     content: bytes
     new_series: Sequence[SeriesRow]
     dirty: Sequence[DirtyHour]
+    days: Sequence[int]
 
 
 class StoreRecords:
@@ -100,6 +112,11 @@ class StoreRecords:
         async with self._database.read() as connection:
             return {(hour_ms, branch_id) for hour_ms, branch_id in await connection.execute(select(store_dirty_hour))}
 
+    async def days(self) -> set[int]:
+        """Begins of the UTC days that have readings or events."""
+        async with self._database.read() as connection:
+            return set((await connection.execute(select(store_day.c.day_ms))).scalars())
+
     async def commit(self, commit: Commit, before: Runs, after: Runs) -> None:
         """One transaction.
 
@@ -134,6 +151,9 @@ class StoreRecords:
                     keys = [store_pack.c.branch_id, store_pack.c.boot, store_pack.c.low]
                     update = query.on_conflict_do_update(index_elements=keys, set_={"high": query.excluded.high})
                     await connection.execute(update, come)
+                if commit.days:
+                    days = [{"day_ms": day_ms} for day_ms in commit.days]
+                    await connection.execute(self._insert(store_day).on_conflict_do_nothing(), days)
                 if dirty:
                     await connection.execute(self._insert(store_dirty_hour).on_conflict_do_nothing(), dirty)
         except IntegrityError as error:
@@ -210,6 +230,7 @@ class StoreRecords:
     async def put_horizons(self, replayable_from: int, horizons: Horizons) -> None:
         """Note what is past its retention."""
         async with self._database.write() as connection:
+            await connection.execute(delete(store_day).where(store_day.c.day_ms < oldest_day_ms(horizons)))
             await self._put_state(connection, {"replayable_from": replayable_from}, horizons)
 
     async def rolled_up(self, hours: Sequence[DirtyHour]) -> None:
@@ -226,6 +247,11 @@ class StoreRecords:
         }  # fmt: skip
         query = self._insert(store_state).values(one=1, **row)
         await connection.execute(query.on_conflict_do_update(index_elements=[store_state.c.one], set_=row))
+
+
+def oldest_day_ms(horizons: Horizons) -> int:
+    """Begin of the oldest day, or a later moment of the day before it, of which anything is kept."""
+    return min(horizons.readings_ms, horizons.events_ms) - DAY_MS
 
 
 def with_packs(committed: Mapping[tuple[str, str], IntervalSet], packs: Sequence[PackId]) -> tuple[Runs, Runs]:

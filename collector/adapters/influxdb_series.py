@@ -7,7 +7,7 @@ import numpy as np
 
 from collector.adapters.influxdb_lines import tag_set, tags_of
 from collector.adapters.influxdb_queries import any_of, has_tags
-from collector.adapters.influxdb_records import DirtyHour
+from collector.adapters.influxdb_records import DAY_MS, DirtyHour
 from collector.store import HOUR_MS, SeriesRow
 from contracts.identity import branch_of
 from contracts.readings import Int32s, ReadingBatch
@@ -62,6 +62,12 @@ class SeriesTags:
         count = len(self._branches)
         places = np.unique((batch.observed_at_ms // HOUR_MS) * count + self._branch_of[batch.series])
         return {(place // count * HOUR_MS, self._branches[place % count]) for place in places.tolist()}
+
+    @staticmethod
+    def days(batch: ReadingBatch) -> set[int]:
+        """Begins of the UTC days that a batch has readings or events of."""
+        begins = set((np.unique(batch.observed_at_ms // DAY_MS) * DAY_MS).tolist())
+        return begins.union(event.observed_at_ms // DAY_MS * DAY_MS for event in batch.events)
 
     def known(self, series: Iterable[int]) -> dict[str, int]:
         """Numbers of some series by their tag sets; those that are not known are left out."""

@@ -19,7 +19,7 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 import numpy as np
@@ -37,8 +37,10 @@ from collector.adapters.influxdb_records import (
     Horizons,
     Runs,
     StoreRecords,
+    oldest_day_ms,
     with_packs,
 )
+from collector.adapters.influxdb_scan import Scan
 from collector.adapters.influxdb_series import SeriesTags
 from collector.adapters.influxdb_setup import ensure
 from collector.adapters.influxdb_writes import InfluxWrites
@@ -94,6 +96,7 @@ class InfluxDbStore:
             None  # the outcome of this one is unknown: look before writing again
         )
         self._dirty: set[DirtyHour] = set()
+        self._days: set[int] = set()
         self._busy: set[DirtyHour] = set()  # of the commit under way
         self._touched: set[DirtyHour] = set()  # by commits since a roll-up began
         self._round: set[DirtyHour] | None = None
@@ -109,6 +112,7 @@ class InfluxDbStore:
         self._position, self._replayable_from, self._horizons = await self._records.state()
         self._committed = await self._records.packs()
         self._dirty = await self._records.dirty_hours()
+        self._days = await self._records.days()
         self._kept = deque(await self._records.sizes())
         self._series.add(await self._records.series())
         self._queries, self._writes = InfluxQueries(self._settings), InfluxWrites(self._settings)
@@ -158,7 +162,8 @@ class InfluxDbStore:
             async with self._recording:
                 readings = len(batch) + len(batch.events)
                 dirty = sorted(self._busy - self._dirty)
-                commit = Commit(self._position + 1, self._clock.now_ms(), readings, content, new_series, dirty)
+                days = sorted(self._series.days(batch) - self._days)
+                commit = Commit(self._position + 1, self._clock.now_ms(), readings, content, new_series, dirty, days)
                 before, after = with_packs(self._committed, packs)
                 self._doubtful = commit, after
                 await self._record(commit, before, after)
@@ -191,6 +196,7 @@ class InfluxDbStore:
         self._committed.update(after)
         self._kept.append((commit.position, commit.stored_at_ms, commit.readings))
         self._dirty.update(commit.dirty)
+        self._days.update(commit.days)
         self._doubtful = None
 
     def _foreign(self, commit: Commit) -> DependencyUnavailable:
@@ -240,8 +246,10 @@ class InfluxDbStore:
             begin_ms(kept.hours_days, old.hours_ms), begin_ms(kept.events_days, old.events_ms),
         )  # fmt: skip
         if horizons != old:
-            await self._records.put_horizons(self._replayable_from, horizons)
-            self._horizons = horizons
+            async with self._recording:
+                self._days = {day_ms for day_ms in self._days if day_ms >= oldest_day_ms(horizons)}  # first: see _clean
+                await self._records.put_horizons(self._replayable_from, horizons)
+                self._horizons = horizons
             self._touched = set()
             await self._clean({hour for hour in self._dirty if hour[0] < horizons.readings_ms} - self._busy)
 
@@ -357,11 +365,14 @@ class InfluxDbStore:
         return await self._reader.events(series, max(from_ms, self._horizons.events_ms or from_ms), to_ms, limit)
 
     async def scan(self, from_ms: int, to_ms: int, series: Sequence[int] | None = None) -> AsyncIterator[ReadingBatch]:
-        async for batch in self._reader.scan(from_ms, to_ms, series, self._horizons):
-            yield batch
+        self._check()
+        scan = Scan(self._asking, self._series, series, self._horizons)
+        async with aclosing(scan.run(set(self._days), from_ms, to_ms)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def audit(self) -> Audit:
-        return await self._reader.count(self._position, self._horizons)
+        return await self._reader.count(self._position, self._horizons, set(self._days))
 
     # -- connections -------------------------------------------------------------------------------------------------
 

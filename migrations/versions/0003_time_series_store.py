@@ -62,6 +62,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hour_ms", "branch_id", name="pk_store_dirty_hour"),
     )
     op.create_table(
+        "store_day",
+        sa.Column(
+            "day_ms",
+            sa.BigInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="begin of a UTC day that has readings",
+        ),
+        sa.PrimaryKeyConstraint("day_ms", name="pk_store_day"),
+    )
+    op.create_table(
         "store_state",
         sa.Column("one", sa.Integer(), nullable=False, comment="there is one row"),
         sa.Column(
@@ -76,5 +87,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("store_state", "store_dirty_hour", "store_newest", "store_commit", "store_pack", "store_series"):
+    for table in (
+        "store_state",
+        "store_day",
+        "store_dirty_hour",
+        "store_newest",
+        "store_commit",
+        "store_pack",
+        "store_series",
+    ):
         op.drop_table(table)

@@ -297,18 +297,21 @@ async def test_records_are_the_same_on_either_ops_database(database: Database, c
         content = encode_commit(ReadingBatch.of([(0, NOW_MS, float(number))]))
         new = SERIES if number == 1 else []
         dirty = [(NOW_MS, "BR1"), (NOW_MS + HOUR_MS, "BR2")] if number < 3 else []
-        await records.commit(Commit(number, NOW_MS + number, 1, content, new, dirty), before, after)
+        await records.commit(
+            Commit(number, NOW_MS + number, 1, content, new, dirty, [number // 4 * DAY_MS]), before, after
+        )
         committed.update(after)
         assert await records.packs() == committed
     assert {key: list(runs) for key, runs in committed.items()} == {
         ("BR1", "boot-a"): [(1, 7)], ("BR2", "boot-b"): [(9, 9)],
     }  # fmt: skip
     assert await records.series() == SERIES
+    assert await records.days() == {0, DAY_MS, 2 * DAY_MS}
     assert await records.dirty_hours() == {(NOW_MS, "BR1"), (NOW_MS + HOUR_MS, "BR2")}
     await records.rolled_up([(NOW_MS, "BR1")])
     assert await records.dirty_hours() == {(NOW_MS + HOUR_MS, "BR2")}
     with pytest.raises(AnotherWriterError):
-        await records.commit(Commit(8, NOW_MS, 1, b"", [], []), {}, {})
+        await records.commit(Commit(8, NOW_MS, 1, b"", [], [], []), {}, {})
     with pytest.raises(AnotherWriterError):
         await StoreRecords(database, "somebody else").made(8)
     assert (await records.made(8), await records.made(9)) == (True, False)
@@ -321,6 +324,8 @@ async def test_records_are_the_same_on_either_ops_database(database: Database, c
         assert [position for position, _, _ in await records.sizes()] == [7, 8]
     await records.put_horizons(6, Horizons(5, 6, 7, 8))
     assert await records.state() == (8, 6, Horizons(5, 6, 7, 8))
+    await records.put_horizons(6, Horizons(3 * DAY_MS, 0, 0, 2 * DAY_MS))
+    assert await records.days() == {DAY_MS, 2 * DAY_MS}
 
 
 # -- the server ------------------------------------------------------------------------------------------------------
