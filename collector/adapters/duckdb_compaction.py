@@ -116,7 +116,7 @@ def first_newest_of(selects: list[str]) -> str:
 def _sorted_readings(name: str, day_ms: int) -> Callable[[Draft], None]:
     def fill(draft: Draft) -> None:
         draft.cursor.execute(
-            f"INSERT INTO {draft.table} SELECT {sql.KEY} - {day_ms} AS key, value, live FROM {name} "
+            f"INSERT INTO {draft.table} SELECT {sql.KEY} - {day_ms} AS key, value, live FROM {name} JOIN series USING (series) "
             f"WHERE observed_at >= {day_ms} AND observed_at < {day_ms + DAY_MS} ORDER BY key, {name}.rowid"
         )
 

@@ -70,7 +70,7 @@ def _filling(tier: FileTier, source: str) -> Filling:
         slots = DAY_MS // ROLL_UPS[tier]
         query = (
             f"SELECT * EXCLUDE (source, place) FROM ({source}) "
-            f"QUALIFY source = max(source) OVER (PARTITION BY series, slot // {slots}) ORDER BY series, slot"
+            f"QUALIFY source = max(source) OVER (PARTITION BY shelf, slot // {slots}) ORDER BY shelf, slot"
         )
     else:
         order = "key" if tier is FileTier.READINGS else "series, observed_at"

@@ -12,7 +12,7 @@ from collector.adapters.duckdb_compaction import first_newest_of, newest_of
 from collector.adapters.duckdb_layout import DAY_MS, ROLL_UPS, FileTier, StoreFile
 from collector.adapters.duckdb_roll_ups import union
 from collector.adapters.duckdb_sums import Sums, buckets_by_series, joined, summed_up
-from collector.adapters.duckdb_view import NO_READINGS, Columns, View
+from collector.adapters.duckdb_view import Columns, View
 from collector.store import Buckets, SeriesRange
 from contracts.readings import EventReading, ReadingBatch
 
@@ -61,7 +61,7 @@ def ranges(view: View, series: Sequence[int], from_ms: int, to_ms: int, limit: i
     while True:
         chosen, days = days[:at_once], days[at_once:]
         files = [file for _, files in chosen for file in files]
-        parts.append(_newest(view, [*selects, *view.in_files(files, from_ms, to_ms, series)], series, limit))
+        parts.append(_newest(view, [*view.in_files(files, from_ms, to_ms, series), *selects], limit))
         if not days:
             break
         if _enough(parts, chosen[-1][0], series, limit):
@@ -78,15 +78,17 @@ def _days(files: Sequence[StoreFile]) -> list[tuple[int, list[StoreFile]]]:
     return sorted(days.items(), reverse=True)
 
 
-def _newest(view: View, selects: list[str], series: Sequence[int], limit: int) -> Columns:
-    source = union(iter(selects))
-    newest_first = "observed_at DESC, source DESC, place DESC"
-    if len(series) == 1:
-        query = f"FROM ({source}) ORDER BY {newest_first} LIMIT {limit}"
-    else:
-        newest = f"row_number() OVER (PARTITION BY series ORDER BY {newest_first}) <= {limit}"
-        query = f"FROM ({source}) QUALIFY {newest} ORDER BY {newest_first}"
-    return view.columns(f"SELECT series, observed_at, value {query}")
+def _newest(view: View, selects: list[str], limit: int) -> Columns:
+    """Of each series the newest rows, in order of series, time and arrival."""
+    columns = view.readings(selects)
+    order = np.lexsort((columns["observed_at"], columns["series"]))  # stable: the queries come in order of arrival
+    columns = {name: column[order] for name, column in columns.items()}
+    heads = np.flatnonzero(np.append(True, np.diff(columns["series"]) != 0))
+    sizes = np.diff(np.append(heads, len(order)))
+    if len(order) and sizes.max() > limit:
+        place_from_end = np.repeat(heads + sizes, sizes) - np.arange(len(order))
+        columns = {name: column[place_from_end <= limit] for name, column in columns.items()}
+    return columns
 
 
 def _enough(parts: Sequence[Columns], begin_ms: int, series: Sequence[int], limit: int) -> bool:
@@ -97,8 +99,8 @@ def _enough(parts: Sequence[Columns], begin_ms: int, series: Sequence[int], limi
 
 
 def _by_series(parts: Sequence[Columns], limit: int) -> Mapping[int, SeriesRange]:
-    """Each part is newest first, and what arrived later came from a later source: turned round it is in order."""
-    columns = {name: np.concatenate([part[name][::-1] for part in reversed(parts)]) for name in parts[0]}
+    """The parts tell of ever older days; what is recent is in the first one and arrived after all else."""
+    columns = {name: np.concatenate([part[name] for part in reversed(parts)]) for name in parts[0]}
     order = np.lexsort((columns["observed_at"], columns["series"]))
     series, times, values = (columns[name][order] for name in ("series", "observed_at", "value"))
     bounds = [*np.flatnonzero(np.append(True, np.diff(series) != 0)).tolist(), len(series)] if len(series) else []
@@ -122,7 +124,7 @@ def buckets(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_
     files = view.files(from_ms, to_ms, FileTier.READINGS)
     rolled = [file for file in files if file.rolled]
     loose_files = [file for file in files if not file.rolled]
-    loose = _readings(view, [*view.recent(from_ms, to_ms, series), *view.in_files(loose_files, from_ms, to_ms, series)])
+    loose = _readings(view, [*view.in_files(loose_files, from_ms, to_ms, series), *view.recent(from_ms, to_ms, series)])
     sums = _rolled(view, series, from_ms, to_ms, bucket_ms)
     if sums is not None:
         days = np.array(sorted({file.day_ms // DAY_MS for file in files}), np.int64)
@@ -140,11 +142,9 @@ def buckets(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_
 
 
 def _readings(view: View, selects: list[str]) -> Sums:
-    source = union(iter([NO_READINGS, *selects]))
-    columns = view.columns(
-        f"SELECT series, observed_at, value FROM ({source}) ORDER BY series, observed_at, source, place"
-    )
-    return Sums.of_readings(columns["series"], columns["observed_at"], columns["value"])
+    columns = view.readings(selects)
+    order = np.lexsort((columns["observed_at"], columns["series"]))
+    return Sums.of_readings(*(columns[name][order] for name in ("series", "observed_at", "value")))
 
 
 def _rolled(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> Sums | None:
@@ -156,7 +156,9 @@ def _rolled(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_
                 return None
             columns = view.columns(query)
             columns["count"] = columns["count"].astype(np.int64)
-            return Sums(*(columns[name] for name in sql.SUMS))
+            columns["series"] = view.shelves.series_on(columns["shelf"])
+            order = np.lexsort((columns["begin"], columns["series"]))
+            return Sums(*(columns[name][order] for name in sql.SUMS))
     return None
 
 

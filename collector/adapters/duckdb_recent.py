@@ -12,6 +12,7 @@ import numpy.typing as npt
 from collector.adapters import duckdb_schema as sql
 from collector.adapters.duckdb_instance import Instance
 from collector.adapters.duckdb_layout import Layout, Layouts
+from collector.adapters.duckdb_shelves import Shelves
 from collector.intervals import IntervalSet
 from collector.store import SeriesRow
 from contracts.pack import PackId
@@ -49,13 +50,17 @@ class RecentReadings:
     Args:
         instance: where the tables are.
         layouts: which tables count.
+        shelves: gives new series theirs.
         clock: stamps commits.
         most_readings: readings of a generation at which the next one is begun.
     """
 
-    def __init__(self, instance: Instance, layouts: Layouts, clock: Clock, most_readings: int) -> None:
+    def __init__(
+        self, instance: Instance, layouts: Layouts, shelves: Shelves, clock: Clock, most_readings: int
+    ) -> None:
         self._instance = instance
         self._layouts = layouts
+        self._shelves = shelves
         self._clock = clock
         self._most_readings: Final = most_readings
         self._in_newest = 0
@@ -70,6 +75,7 @@ class RecentReadings:
             found = generations(cursor, layout)
             position = found[-1].position if found else layout.replayable_from
             in_newest = found[-1].readings if found and found[-1].number == layout.generations[-1] else 0
+            self._shelves.load(cursor)
             committed: Committed = {}
             tables = [sql.table("pack", number) for number in layout.generations]
             if layout.snapshot:
@@ -142,6 +148,7 @@ class RecentReadings:
                     "device_id": _texts(row.device_id for row in new_series),
                     "kind": _texts(row.kind for row in new_series),
                     "path": _texts(row.path for row in new_series),
+                    "shelf": self._shelves.give(new_series),
                 },
             )
         if len(batch):

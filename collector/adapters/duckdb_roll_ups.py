@@ -92,14 +92,14 @@ class DayRollUps:
                 for place, file in enumerate(day)
             )
             counts = cursor.execute(
-                f"SELECT key // {DAY_MS} AS series, count(*) AS count FROM ({source}) GROUP BY 1 ORDER BY 1"
+                f"SELECT key // {DAY_MS} AS shelf, count(*) AS count FROM ({source}) GROUP BY 1 ORDER BY 1"
             ).fetchnumpy()
-            series, count = counts["series"], counts["count"]
+            shelf, count = counts["shelf"], counts["count"]
             if affected is not None:
-                chosen = np.isin(series, affected)
-                series, count = series[chosen], count[chosen]
+                chosen = np.isin(shelf, affected)
+                shelf, count = shelf[chosen], count[chosen]
             part = np.cumsum(count) // _READINGS_AT_ONCE
-            for numbers in np.split(series, np.flatnonzero(np.diff(part)) + 1) if len(series) else ():
+            for numbers in np.split(shelf, np.flatnonzero(np.diff(part)) + 1) if len(shelf) else ():
                 low, high = int(numbers[0]) * DAY_MS, (int(numbers[-1]) + 1) * DAY_MS
                 found = cursor.execute(
                     f"SELECT key, value FROM ({source}) WHERE key >= {low} AND key < {high} ORDER BY key, source, place"
@@ -111,8 +111,8 @@ class DayRollUps:
         with self._instance.cursor() as cursor:
             aliases = [self._instance.attach(cursor, file) for file in files]
             source = union(f"SELECT key FROM {alias}.data" for alias in aliases)
-            found = cursor.execute(f"SELECT DISTINCT key // {DAY_MS} AS series FROM ({source})").fetchnumpy()
-        return np.asarray(found["series"], np.int32)
+            found = cursor.execute(f"SELECT DISTINCT key // {DAY_MS} AS shelf FROM ({source})").fetchnumpy()
+        return np.asarray(found["shelf"], np.int32)
 
     def _rolled_series(self, layout: Layout, tier: FileTier, day_ms: int) -> Int32s:
         """Series that have roll-ups of a day."""
@@ -123,12 +123,10 @@ class DayRollUps:
         low, high = day_ms // length_ms, (day_ms + DAY_MS) // length_ms
         with self._instance.cursor() as cursor:
             source = union(
-                f"SELECT series FROM {self._instance.attach(cursor, file)}.data WHERE slot >= {low} AND slot < {high}"
+                f"SELECT shelf FROM {self._instance.attach(cursor, file)}.data WHERE slot >= {low} AND slot < {high}"
                 for file in files
             )
-            return np.asarray(
-                cursor.execute(f"SELECT DISTINCT series FROM ({source})").fetchnumpy()["series"], np.int32
-            )
+            return np.asarray(cursor.execute(f"SELECT DISTINCT shelf FROM ({source})").fetchnumpy()["shelf"], np.int32)
 
 
 def union(selects: Iterator[str]) -> str:
@@ -137,7 +135,7 @@ def union(selects: Iterator[str]) -> str:
 
 
 def readings_of(key: npt.NDArray[np.int64], value: npt.NDArray[np.float64], day_ms: int) -> Sums:
-    """Sorted rows of readings files."""
+    """Sorted rows of readings files; the shelf stands for the series."""
     return Sums.of_readings((key // DAY_MS).astype(np.int32), key % DAY_MS + day_ms, value)
 
 
@@ -153,4 +151,4 @@ def _paying(rows: Sums, there: Int32s) -> npt.NDArray[np.bool_]:
 def _columns(rows: Sums, length_ms: int) -> dict[str, npt.NDArray[Any]]:
     columns = {name: getattr(rows, name) for name in sql.SUMS}
     slot = columns.pop("begin") // length_ms
-    return {"series": columns.pop("series"), "slot": slot, **columns}
+    return {"shelf": columns.pop("series"), "slot": slot, **columns}

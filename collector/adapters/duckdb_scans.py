@@ -10,7 +10,7 @@ from collector.adapters import duckdb_schema as sql
 from collector.adapters.duckdb_layout import DAY_MS, FileTier
 from collector.adapters.duckdb_queries import batch_of
 from collector.adapters.duckdb_roll_ups import union
-from collector.adapters.duckdb_view import NO_EVENTS, NO_READINGS, View
+from collector.adapters.duckdb_view import NO_EVENTS, View
 from collector.series import DERIVED_PATHS
 from collector.store import Audit, Latency
 from contracts.devices import GATEWAY
@@ -93,20 +93,19 @@ def step_from(view: View, at_ms: int, to_ms: int, series: list[int] | None) -> S
     stretch_ms = max(DAY_MS * READINGS_AT_ONCE // max(expected, READINGS_AT_ONCE), 1)
     end_ms = min(begin_ms + stretch_ms, day_end_ms, to_ms)
     recent = view.recent(begin_ms, end_ms, series)
-    readings = union(iter([NO_READINGS, *view.in_files(files, begin_ms, end_ms, series), *recent]))
+    readings = [*view.in_files(files, begin_ms, end_ms, series), *recent]
     recent_events = view.recent(begin_ms, end_ms, series, "event")
     events = union(iter([NO_EVENTS, *view.event_files(begin_ms, end_ms, series), *recent_events]))
     order = "ORDER BY observed_at, source, place"
     with view.one_snapshot():
-        query = f"SELECT series, observed_at, value, live FROM ({readings})"
-        columns = view.columns(f"{query} {order} LIMIT {READINGS_AT_ONCE + 1}")
+        columns = view.readings(readings, f"{order} LIMIT {READINGS_AT_ONCE + 1}")
         if len(columns["series"]) > READINGS_AT_ONCE:
             cut_ms = int(columns["observed_at"][-1])
             if cut_ms > begin_ms:
                 columns = {name: column[columns["observed_at"] < cut_ms] for name, column in columns.items()}
             else:  # more of one time than fit: no two batches share a time
                 cut_ms = begin_ms + 1
-                columns = view.columns(f"{query} WHERE observed_at < {cut_ms} {order}")
+                columns = view.readings(readings, f"WHERE observed_at < {cut_ms} {order}")
             end_ms = cut_ms
         rows = view.rows(f"SELECT series, observed_at, text, live FROM ({events}) WHERE observed_at < {end_ms} {order}")
     return Step(batch_of(columns, [EventReading(*row) for row in rows]), end_ms)
@@ -130,8 +129,8 @@ def _next_begin(view: View, at_ms: int, to_ms: int) -> int | None:
 def audit(view: View, commits: int) -> Audit:
     """Count what is stored, a day at a time: a reading and its double are of one day."""
     readings = distinct = derived = 0
-    derived_series = [row[0] for row in view.rows(_DERIVED)]
-    packed = f"WHERE key // {DAY_MS} NOT IN ({', '.join(map(str, derived_series))})" if derived_series else ""
+    shelves = view.shelves.of([row[0] for row in view.rows(_DERIVED)])
+    packed = f"WHERE key // {DAY_MS} NOT IN ({', '.join(map(str, shelves))})" if shelves else ""
     numbers = view.layout.generations
     by_day: dict[int, list[str]] = {file.day_ms: [] for file in view.layout.of(FileTier.READINGS)}
     for file in view.layout.of(FileTier.READINGS):
@@ -143,7 +142,7 @@ def audit(view: View, commits: int) -> Audit:
             by_day.setdefault(day * DAY_MS, [])
         for day_ms, files in by_day.items():
             recent = [
-                f"SELECT {sql.KEY} - {day_ms} AS key FROM {sql.table('reading', number)} "
+                f"SELECT {sql.KEY} - {day_ms} AS key FROM {sql.table('reading', number)} JOIN series USING (series) "
                 f"WHERE observed_at >= {day_ms} AND observed_at < {day_ms + DAY_MS}"
                 for number in numbers
             ]

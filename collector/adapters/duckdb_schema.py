@@ -6,7 +6,8 @@ from collector.adapters.duckdb_layout import DAY_MS, FileTier
 
 LATELY: Final = """
 CREATE TABLE IF NOT EXISTS series (
-    series INTEGER NOT NULL, device_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, path VARCHAR NOT NULL
+    series INTEGER NOT NULL, device_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, path VARCHAR NOT NULL,
+    shelf BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS layout (document VARCHAR NOT NULL);
 """
@@ -37,18 +38,20 @@ FILE_TABLE: Final = {
     FileTier.EVENTS: "series INTEGER NOT NULL, observed_at BIGINT NOT NULL, text VARCHAR NOT NULL, live BOOLEAN NOT NULL",
     **dict.fromkeys(
         (FileTier.MINUTES, FileTier.HOURS),
-        "series INTEGER NOT NULL, slot INTEGER NOT NULL, count INTEGER NOT NULL, minimum DOUBLE NOT NULL, "
+        "shelf BIGINT NOT NULL, slot INTEGER NOT NULL, count INTEGER NOT NULL, minimum DOUBLE NOT NULL, "
         "maximum DOUBLE NOT NULL, total DOUBLE NOT NULL, first DOUBLE NOT NULL, last DOUBLE NOT NULL, rise DOUBLE NOT NULL",
     ),
 }
 """The one table of a history file, ``data``.
 
-``key`` is ``series * 86,400,000`` plus the millisecond of the file's day. It only ever rises in a file, by about the time
-between two readings of a series, so that differences of 20 bits are what is stored; two columns took 1.0 byte a reading more.
+``key`` is ``shelf * 86,400,000`` plus the millisecond of the file's day; :mod:`collector.adapters.duckdb_shelves` says on which
+shelf a series stands. It only ever rises in a file, by about the time between two readings of a series, so that differences
+of some 20 bits are what is stored; a column for the series and one for the time took 1.0 byte a reading more.
 ``slot`` is the begin of a bucket in its lengths since 1970.
 """
 
-KEY: Final = f"series * {DAY_MS}::BIGINT + observed_at"
+KEY: Final = f"shelf * {DAY_MS} + observed_at"
+"""Of a recent reading joined with its series, less the begin of the day."""
 
 
 def table(name: str, number: int) -> str:

@@ -24,6 +24,7 @@ from collector.adapters.duckdb_instance import Instance
 from collector.adapters.duckdb_layout import DAY_MS, ROLL_UPS, FileTier, Layout, Layouts, StoreFile
 from collector.adapters.duckdb_recent import RecentReadings, store_layout
 from collector.adapters.duckdb_recovery import Recovery
+from collector.adapters.duckdb_shelves import Shelves
 from collector.adapters.duckdb_upkeep import Change, DuckDbUpkeep
 from collector.adapters.duckdb_view import View
 from collector.intervals import IntervalSet
@@ -63,11 +64,14 @@ class DuckDbStore:
         self._instance = Instance(directory / RECENT_FILE, history, settings.memory_mb)
         self._layouts = Layouts(Layout())
         self._damages = DamageRecord(directory)
+        self._shelves = Shelves()
         self._files = HistoryFiles(self._instance, history)
         self._recovery = Recovery(
             directory / RECENT_FILE, history, self._instance, self._files, self._damages, clock
         )  # fmt: skip
-        self._recent = RecentReadings(self._instance, self._layouts, clock, max(settings.recent_readings // 2, 1))
+        self._recent = RecentReadings(
+            self._instance, self._layouts, self._shelves, clock, max(settings.recent_readings // 2, 1)
+        )
         self._upkeep = DuckDbUpkeep(
             self._instance, self._layouts, self._files, self._recovery, self._register,
             lambda: self._writing.submit(self._recent.begin_generation).result(), settings, retention,
@@ -286,7 +290,7 @@ class DuckDbStore:
 
     def _in_layout(self, layout: Layout, query: Callable[[View], _T], used: list[StoreFile] | None = None) -> _T:
         with self._instance.cursor() as cursor:
-            view = View(cursor, self._instance, layout, [] if used is None else used)
+            view = View(cursor, self._instance, layout, [] if used is None else used, self._shelves)
             return query(view)
 
     # -- threads -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from collector.adapters import duckdb_schema as sql
 from collector.adapters.duckdb_instance import Instance
 from collector.adapters.duckdb_layout import DAY_MS, FileTier, Layout, StoreFile
 from collector.adapters.duckdb_roll_ups import union
+from collector.adapters.duckdb_shelves import Shelves
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -27,18 +28,25 @@ class View:
         instance: with the files.
         layout: held by the caller.
         used: takes the history files that are looked into.
+        shelves: where the history keeps each series.
 
     Attributes:
         layout: what is looked at.
     """
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, instance: Instance, layout: Layout, used: list[StoreFile]
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        instance: Instance,
+        layout: Layout,
+        used: list[StoreFile],
+        shelves: Shelves,
     ) -> None:
         self._cursor = cursor
         self._instance = instance
         self.layout = layout
         self._used = used
+        self.shelves = shelves
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows."""
@@ -47,6 +55,19 @@ class View:
     def columns(self, query: str, parameters: Sequence[Any] = ()) -> Columns:
         """All rows, as columns."""
         return self._cursor.execute(query, parameters).fetchnumpy()
+
+    def readings(self, selects: Sequence[str], suffix: str = "") -> Columns:
+        """Readings of :meth:`recent` and :meth:`in_files` with their series' numbers, in the order of the queries."""
+        columns = self.columns(
+            f"SELECT series, observed_at, value, live FROM ({union(iter([NO_READINGS, *selects]))}) {suffix}"
+        )
+        series = columns["series"]
+        kept = series < 0
+        if kept.any():
+            series = series.copy()
+            series[kept] = self.shelves.series_on(-1 - series[kept])
+            columns["series"] = series
+        return columns
 
     @contextlib.contextmanager
     def one_snapshot(self) -> Iterator[None]:
@@ -80,7 +101,7 @@ class View:
         ]
 
     def in_files(self, files: Iterable[StoreFile], from_ms: int, to_ms: int, series: Sequence[int] | None) -> list[str]:
-        """Readings in history files: a query for each."""
+        """Readings in history files: a query for each, with ``-1 - shelf`` in the place of the series."""
         return [self._in_file(file, from_ms, to_ms, series) for file in files]
 
     def _in_file(self, file: StoreFile, from_ms: int, to_ms: int, series: Sequence[int] | None) -> str:
@@ -88,18 +109,21 @@ class View:
         low, high = max(from_ms - day_ms, 0), min(to_ms - day_ms, DAY_MS)
         whole_day = low == 0 and high == DAY_MS
         where = []
-        if series is not None and len(series) == 1:
-            where.append(f"key >= {series[0] * DAY_MS + low} AND key < {series[0] * DAY_MS + high}")
+        shelves = None if series is None else self.shelves.of(series)
+        if shelves is not None and len(shelves) == 1:
+            where.append(f"key >= {shelves[0] * DAY_MS + low} AND key < {shelves[0] * DAY_MS + high}")
+        elif shelves == []:
+            where.append("false")
         else:
-            if series is not None:
+            if shelves is not None:
                 # The sorted column leaves most of the file unread, the list chooses among the rest.
-                where.append(f"key >= {min(series) * DAY_MS} AND key < {(max(series) + 1) * DAY_MS}")
-                where += _among(f"key // {DAY_MS}", series)
+                where.append(f"key >= {shelves[0] * DAY_MS} AND key < {(shelves[-1] + 1) * DAY_MS}")
+                where += _among(f"key // {DAY_MS}", shelves)
             if not whole_day:
                 where.append(f"key % {DAY_MS} >= {low} AND key % {DAY_MS} < {high}")
         condition = f" WHERE {' AND '.join(where)}" if where else ""
         return (
-            f"SELECT (key // {DAY_MS})::INTEGER AS series, key % {DAY_MS} + {day_ms} AS observed_at, value, live, "
+            f"SELECT (-1 - key // {DAY_MS})::INTEGER AS series, key % {DAY_MS} + {day_ms} AS observed_at, value, live, "
             f"{file.number} AS source, rowid AS place FROM {self.alias(file)}.data{condition}"
         )
 
@@ -115,12 +139,13 @@ class View:
     def roll_ups(self, tier: FileTier, length_ms: int, from_ms: int, to_ms: int, series: Sequence[int]) -> str | None:
         """Roll-ups of some series, each day of a series from one file; ``None`` where there are no files."""
         files = self.files(from_ms, to_ms, tier)
-        if not files:
+        shelves = self.shelves.of(series)
+        if not files or not shelves:
             return None
         where = [
             f"slot >= {from_ms // length_ms} AND slot < {-(-to_ms // length_ms)}",
-            f"series >= {min(series)} AND series <= {max(series)}",
-            *_among("series", series),
+            f"shelf >= {shelves[0]} AND shelf <= {shelves[-1]}",
+            *_among("shelf", shelves),
         ]
         source = union(
             f"SELECT *, {file.number} AS source FROM {self.alias(file)}.data WHERE {' AND '.join(where)}"
@@ -129,7 +154,7 @@ class View:
         day = DAY_MS // length_ms
         return (
             f"SELECT *, slot::BIGINT * {length_ms} AS begin FROM ({source}) "
-            f"QUALIFY source = max(source) OVER (PARTITION BY series, slot // {day}) ORDER BY series, slot"
+            f"QUALIFY source = max(source) OVER (PARTITION BY shelf, slot // {day})"
         )
 
 

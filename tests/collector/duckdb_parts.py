@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from collector.adapters.duckdb_store import HISTORY, DuckDbStore
 from collector.settings import DuckDbSettings, RetentionSettings
@@ -33,9 +33,9 @@ def made(
 
 
 @asynccontextmanager
-async def at(directory: Path, clock: Clock, **settings: float) -> AsyncIterator[DuckDbStore]:
+async def at(directory: Path, clock: Clock, **settings: Any) -> AsyncIterator[DuckDbStore]:
     """Opened, and closed at the end."""
-    store = made(directory, clock, **settings)  # type: ignore[arg-type]
+    store = made(directory, clock, **settings)
     try:
         await store.open()
         yield store
