@@ -25,6 +25,9 @@ from contracts.signals import Signal, Sort
 
 _HEADER_RECORDS: Final = 3
 
+_NO_SIGNALS_KEPT: Final = 10_000
+"""Paths remembered that no signal has. To find out takes a look at every signal of the kind, which a flood must not buy."""
+
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
     """A pack taken apart.
@@ -63,6 +66,7 @@ class Decoder:
         self.most_bytes = most_bytes
         self._future_ms = future_ms
         self._names = BaseNames(fleet, registry)
+        self._no_signals: set[tuple[str, str]] = set()
 
     def forget_names(self, branch_id: str) -> None:
         """The devices of a branch changed: what its names stand for has to be looked up again."""
@@ -150,13 +154,19 @@ class Decoder:
         known = self._registry.find(device_id, kind, path)
         if known is not None:
             return known
+        if (kind, path) in self._no_signals:
+            raise ContractViolation(RefusalCode.UNKNOWN_SIGNAL, _has_none(name, kind, path))
         full = self._registry.count_of(device_id) >= MOST_SERIES_OF_A_DEVICE
         info = None if full else self._registry.take(device_id, kind, path)
+        if info is None and not full:
+            if len(self._no_signals) >= _NO_SIGNALS_KEPT:
+                self._no_signals.clear()
+            self._no_signals.add((kind, path))
+            raise ContractViolation(RefusalCode.UNKNOWN_SIGNAL, _has_none(name, kind, path))
         if info is None:
-            reason = (
-                f"it has {MOST_SERIES_OF_A_DEVICE} signals already" if full else f"a device of kind {kind} has none"
+            raise ContractViolation(
+                RefusalCode.UNKNOWN_SIGNAL, f"{name}: signal {path!r}: it has {MOST_SERIES_OF_A_DEVICE} signals already"
             )
-            raise ContractViolation(RefusalCode.UNKNOWN_SIGNAL, f"{name}: signal {path!r}: {reason}")
         return info
 
 
@@ -242,6 +252,10 @@ def _number(record: senml.Resolved) -> float:
     if not isfinite(value):
         raise ContractViolation(RefusalCode.BAD_VALUE, f"{record.name}: {value}, expected a finite number")
     return value
+
+
+def _has_none(name: str, kind: str, path: str) -> str:
+    return f"{name}: signal {path!r}: a device of kind {kind} has none"
 
 
 def _text(record: senml.Resolved, what: str) -> str:

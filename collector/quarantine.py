@@ -49,6 +49,9 @@ class RefusalCount:
 NEVER_MS: Final = 2**63 - 1
 """Stands for the time of records that are kept whole and have no time to wait for: theirs is before 2000."""
 
+_ROWS_AT_ONCE: Final = 100
+"""Rows of one statement: a few of these hold what a batch may have to refuse."""
+
 _IS_HELD = or_(quarantine.c.held_device.is_not(None), quarantine.c.held_until_ms.is_not(None))
 
 
@@ -91,55 +94,75 @@ class Quarantine:
         if not items:
             return
         async with self._database.write() as connection:
-            for item in items:
-                await self._keep_one(connection, item)
-            for branch_id in {item.branch_id for item in items}:
+            rows = await self._rows(connection, items)
+            found: list[tuple[str, str, int]] = []
+            for begin in range(0, len(rows), _ROWS_AT_ONCE):
+                inserted = self._insert(quarantine).values(rows[begin : begin + _ROWS_AT_ONCE])
+                of_row = (quarantine.c.branch_id, quarantine.c.code, quarantine.c.records)
+                told = await connection.execute(inserted.on_conflict_do_nothing().returning(*of_row))
+                found += [(row.branch_id, row.code, row.records) for row in told]
+            await self._count(connection, found)
+            for branch_id in {branch_id for branch_id, _, _ in found}:
                 await self._trim(connection, branch_id)
 
-    async def _keep_one(self, connection: AsyncConnection, item: Refused) -> None:
-        held_device, held_until_ms = _held_for(item)
-        held = held_device is not None or held_until_ms is not None
-        if held and await self._count_held(connection, item.branch_id, item.code) >= self._held_rows:
-            held, held_device, held_until_ms = False, None, None
-            _log.error(
-                "refused readings are lost: too many are kept for this reason",
-                branch_id=item.branch_id, code=str(item.code), device_id=item.device_id, records=item.records,
-            )  # fmt: skip
-        pack_id = item.pack_id
-        row = {
-            "branch_id": item.branch_id,
-            "topic": item.topic[:256],
-            "code": str(item.code),
-            "detail": item.detail[:1000],
-            "record": item.record,
-            "records": item.records,
-            "received_at_ms": item.received_at_ms,
-            "payload": item.payload if held else item.payload[: self._sample_bytes],
-            "payload_bytes": len(item.payload),
-            "held_device": held_device,
-            "held_until_ms": held_until_ms,
-            "live": item.live,
-            "boot": None if pack_id is None else pack_id.boot,
-            "seq": None if pack_id is None else pack_id.seq,
-            "device": item.device_id[:97],
-        }
-        inserted = await connection.execute(
-            self._insert(quarantine).values(row).on_conflict_do_nothing().returning(quarantine.c.id)
-        )
-        if inserted.first() is None:
-            return
-        counted = self._insert(quarantine_count).values(
-            branch_id=item.branch_id, code=str(item.code), refused=item.records, kept=1
-        )
-        await connection.execute(
-            counted.on_conflict_do_update(
-                index_elements=["branch_id", "code"],
-                set_={
-                    "refused": quarantine_count.c.refused + counted.excluded.refused,
-                    "kept": quarantine_count.c.kept + 1,
-                },
+    async def _rows(self, connection: AsyncConnection, items: Sequence[Refused]) -> list[dict[str, Any]]:
+        """Rows to insert; what waits but is too much is a sample only."""
+        held: dict[tuple[str, RefusalCode], int] = {}
+        rows = []
+        for item in items:
+            held_device, held_until_ms = _held_for(item)
+            is_held = held_device is not None or held_until_ms is not None
+            if is_held:
+                reason = (item.branch_id, item.code)
+                if reason not in held:
+                    held[reason] = await self._count_held(connection, *reason)
+                is_held = held[reason] < self._held_rows
+                held[reason] += is_held
+                if not is_held:
+                    held_device, held_until_ms = None, None
+                    _log.error(
+                        "refused readings are lost: too many are kept for this reason",
+                        branch_id=item.branch_id, code=str(item.code), device_id=item.device_id, records=item.records,
+                    )  # fmt: skip
+            pack_id = item.pack_id
+            rows.append(
+                {
+                    "branch_id": item.branch_id,
+                    "topic": item.topic[:256],
+                    "code": str(item.code),
+                    "detail": item.detail[:1000],
+                    "record": item.record,
+                    "records": item.records,
+                    "received_at_ms": item.received_at_ms,
+                    "payload": item.payload if is_held else item.payload[: self._sample_bytes],
+                    "payload_bytes": len(item.payload),
+                    "held_device": held_device,
+                    "held_until_ms": held_until_ms,
+                    "live": item.live,
+                    "boot": None if pack_id is None else pack_id.boot,
+                    "seq": None if pack_id is None else pack_id.seq,
+                    "device": item.device_id[:97],
+                }
             )
-        )
+        return rows
+
+    async def _count(self, connection: AsyncConnection, kept: Sequence[tuple[str, str, int]]) -> None:
+        """Add rows that were kept, each (branch_id, code, records), to the counts."""
+        sums: dict[tuple[str, str], tuple[int, int]] = {}
+        for branch_id, code, records in kept:
+            refused, rows = sums.get((branch_id, code), (0, 0))
+            sums[branch_id, code] = (refused + records, rows + 1)
+        for (branch_id, code), (refused, rows) in sorted(sums.items()):
+            counted = self._insert(quarantine_count).values(branch_id=branch_id, code=code, refused=refused, kept=rows)
+            await connection.execute(
+                counted.on_conflict_do_update(
+                    index_elements=["branch_id", "code"],
+                    set_={
+                        "refused": quarantine_count.c.refused + counted.excluded.refused,
+                        "kept": quarantine_count.c.kept + counted.excluded.kept,
+                    },
+                )
+            )
 
     @staticmethod
     async def _count_held(connection: AsyncConnection, branch_id: str, code: RefusalCode) -> int:
