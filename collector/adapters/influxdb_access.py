@@ -74,6 +74,8 @@ def refusal(settings: InfluxDbSettings, what: str, status: int, text: str) -> De
         return StoreRefused(
             f"{where}: {said}; make database {settings.database!r} and its retention policies with: branchwatch db upgrade"
         )
+    if status in {400, 404} and "organization" in text.lower():
+        return StoreRefused(f"{where}: {said}; check collector.influxdb.org")
     if status in {404, 405}:
         return StoreRefused(
             f"{where}: answered {status}: {said}; expected InfluxDB 1.8 or later at collector.influxdb.url, with the route"

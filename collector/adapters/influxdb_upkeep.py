@@ -49,7 +49,7 @@ async def roll_up(queries: InfluxQueries, writes: InfluxWrites, hours: Sequence[
     where = f"{within(begin_ms, begin_ms + HOUR_MS)} AND {branches}"
     names: dict[str, int] = {}
     parts: list[Sums] = []
-    async for series in queries.ask(select("value", MEASUREMENT, where), "readings"):
+    async for series in queries.ask(select("value", MEASUREMENT, where), "readings", patient=True):
         number = names.setdefault(tag_set_of(series.tags), len(names))
         times_ms, values = columns(series)
         parts.append(of_readings(np.full(len(values), number, np.int64), times_ms, values))

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from runtime.broker import EmbeddedBroker
 from tests.collector.kill_loop import KillLoop
 from tests.conftest import free_port
@@ -16,6 +18,8 @@ COLLECTOR_KILLS: Final = 34
 LEAST_SERVER_KILLS: Final = 16
 LIFE_S: Final = (0.1, 1.5)
 """Of the server, from its start on: some end before it answers."""
+
+pytestmark = pytest.mark.timeout(300)  # it takes 40 s, or longer on a loaded machine
 
 
 class Killings:

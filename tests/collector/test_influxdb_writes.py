@@ -184,6 +184,7 @@ async def test_what_passes_by_itself_is_tried_again() -> None:
         (404, '{"error":"database not found: \\"branchwatch\\""}', "branchwatch db upgrade", 1),
         (404, '{"code":"not found","message":"bucket \\"branchwatch/readings\\" not found"}', "branchwatch db upgrade", 1),
         (500, '{"error":"retention policy not found: readings"}', "branchwatch db upgrade", 2),
+        (404, '{"code":"not found","message":"organization name \\"x\\" not found"}', "check collector.influxdb.org", 1),
         (404, "404 page not found", "expected InfluxDB 1.8 or later at collector.influxdb.url", 1),
         (413, '{"error":"Request Entity Too Large"}', "lower collector.influxdb.request_bytes", 1),
         (400, '{"error":"partial write: field type conflict: input field dropped=1"}', "nothing was committed", 1),
