@@ -38,6 +38,7 @@ class UplinkSignals:
         self._registry = registry
         self._latest = latest
         self._added: dict[int, tuple[int, float]] = {}
+        self._numbers: dict[tuple[str, str], int] = {}  # asked for at every review of every gateway
 
     def connection(self, branch_id: str, *, online: bool, at_ms: int, columns: Columns) -> None:
         """Report whether a gateway is connected."""
@@ -49,14 +50,20 @@ class UplinkSignals:
         self._report(branch_id, MISSING_PACKS, float(count), at_ms, _MISSING_HEARTBEAT_MS, columns)
 
     def _report(self, branch_id: str, path: str, value: float, at_ms: int, heartbeat_ms: int, columns: Columns) -> None:
-        info = self._registry.take(device_id_of_gateway(branch_id), GATEWAY_KIND, path)
-        if info is None:
-            raise LookupError(f"device catalogue: gateway has no {path}")
-        last = self._added.get(info.series) or self._latest.get(info.series)
+        series = self._numbers.get((branch_id, path))
+        if series is None:
+            series = self._numbers[branch_id, path] = self._take(branch_id, path)
+        last = self._added.get(series) or self._latest.get(series)
         if last is not None:
             last_at_ms, last_value = last
             if value == last_value and at_ms - last_at_ms < heartbeat_ms:
                 return
             at_ms = max(at_ms, last_at_ms + 1)  # a gateway's clock may lag behind ours; order is what counts
-        self._added[info.series] = (at_ms, value)
-        columns.add(info.series, at_ms, value)
+        self._added[series] = (at_ms, value)
+        columns.add(series, at_ms, value)
+
+    def _take(self, branch_id: str, path: str) -> int:
+        info = self._registry.take(device_id_of_gateway(branch_id), GATEWAY_KIND, path)
+        if info is None:
+            raise LookupError(f"device catalogue: gateway has no {path}")
+        return info.series
