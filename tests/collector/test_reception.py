@@ -68,6 +68,11 @@ BAD_RECORDS: dict[str, tuple[dict[str, Any], str]] = {
         {"n": "cdm/unit1/count", "v": 1, "bt": NOW_MS / 1000 + 301},
         "time_out_of_range",
     ),
+    "another value of a signal at the same time": ({**COUNT, "v": 156}, "name_clash"),
+    "the same signal under another base name": (
+        {"bn": f"{ATM}/cdm/unit1/", "n": "count", "u": "count", "v": 156},
+        "name_clash",
+    ),
     "what only the collector observes": (
         {"bn": f"{GATEWAY}/", "n": "uplink/state", "vs": "connected"},
         "unknown_signal",
