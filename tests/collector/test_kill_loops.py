@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from runtime.broker import EmbeddedBroker
 from tests.collector.collector_process import Step
 from tests.collector.kill_loop import KillLoop
@@ -17,6 +19,7 @@ TINY: Final[dict[str, Any]] = {"duckdb": {"recent_readings": 3_000, "recent_hour
 """The store puts its files in order all the time."""
 
 
+@pytest.mark.timeout(300)
 async def test_fifty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
     """Nothing is sent again that the broker took: what is acknowledged to it is in the store."""
     broker = EmbeddedBroker(tmp_path / "broker", port=free_port(), ack_wait_s=2)
@@ -31,6 +34,7 @@ async def test_fifty_kills_under_load_lose_and_double_nothing(tmp_path: Path) ->
     assert {Step.OPENING, Step.APPENDING, Step.APPENDED, Step.MAINTAINING} <= set(tally.kills), "a step was left out"
 
 
+@pytest.mark.timeout(300)
 async def test_kills_of_collector_and_broker_and_a_broker_that_forgot_all_lose_and_double_nothing(
     tmp_path: Path,
 ) -> None:
