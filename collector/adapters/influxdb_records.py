@@ -4,7 +4,7 @@ A commit is one transaction here, made after its readings have been written to I
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Table, delete, func, insert, select
@@ -68,6 +68,12 @@ class Commit:
     new_series: Sequence[SeriesRow]
     dirty: Sequence[DirtyHour]
     days: Sequence[int]
+
+    def leaving_out(self, dirty: set[DirtyHour], days: set[int]) -> "Commit":
+        """The same without dirty hours and days that are recorded already."""
+        return replace(
+            self, dirty=[hour for hour in self.dirty if hour not in dirty], days=[d for d in self.days if d not in days]
+        )
 
 
 class StoreRecords:

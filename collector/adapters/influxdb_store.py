@@ -17,29 +17,19 @@ Where this is less than the port asks for, because InfluxDB cannot do it:
 
 import asyncio
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
-from typing import Final
+from contextlib import aclosing
 
 import numpy as np
 
 from collector.adapters import influxdb_upkeep as upkeep
 from collector.adapters.influxdb_access import StoreRefused
+from collector.adapters.influxdb_commits import Commits
 from collector.adapters.influxdb_lines import event_lines, reading_lines
-from collector.adapters.influxdb_newest import Newest, decode_commit, encode_commit
+from collector.adapters.influxdb_newest import decode_commit, encode_commit
 from collector.adapters.influxdb_queries import InfluxQueries
 from collector.adapters.influxdb_reader import InfluxReader
-from collector.adapters.influxdb_records import (
-    AnotherWriterError,
-    Commit,
-    DirtyHour,
-    Horizons,
-    Runs,
-    StoreRecords,
-    oldest_day_ms,
-    with_packs,
-)
+from collector.adapters.influxdb_records import DAY_MS, Commit, DirtyHour, Horizons, StoreRecords
 from collector.adapters.influxdb_scan import Scan
 from collector.adapters.influxdb_series import SeriesTags
 from collector.adapters.influxdb_setup import ensure
@@ -57,12 +47,6 @@ from runtime.database import Database
 from runtime.logs import get_logger
 
 _log = get_logger(__name__)
-
-REPLAY_MS: Final = HOUR_MS
-"""Age that commits reach at least before they are forgotten, unless they are too many; twice as old at most."""
-
-_PAGE_READINGS: Final = 200_000
-_DAY_MS: Final = 24 * HOUR_MS
 
 
 class InfluxDbStore:
@@ -82,26 +66,15 @@ class InfluxDbStore:
         self._retention = retention
         self._clock = clock
         self._records = StoreRecords(database, uuid.uuid4().hex)
+        self._commits = Commits(self._records, settings.recent_readings)
         self._series = SeriesTags()
         self._queries: InfluxQueries | None = None
         self._writes: InfluxWrites | None = None
         self._is_set_up = False
         self._closed = False
-        self._position = 0
-        self._replayable_from = 0
-        self._horizons = Horizons()
-        self._committed: Runs = {}
-        self._kept: deque[tuple[int, int, int]] = deque()  # (position, stored_at_ms, readings) of commits that are kept
-        self._doubtful: tuple[Commit, Runs] | None = (
-            None  # the outcome of this one is unknown: look before writing again
-        )
-        self._dirty: set[DirtyHour] = set()
-        self._days: set[int] = set()
         self._busy: set[DirtyHour] = set()  # of the commit under way
         self._touched: set[DirtyHour] = set()  # by commits since a roll-up began
-        self._round: set[DirtyHour] | None = None
-        self._recording = asyncio.Lock()  # held while rows of the ops database and their mirrors here change
-        self._replaying = 0
+        self._round: set[DirtyHour] | None = None  # what the upkeep under way is to roll up
 
     async def open(self) -> None:
         """Take from the ops database what is kept in memory. A server that does not answer yet is waited for by appends.
@@ -109,11 +82,7 @@ class InfluxDbStore:
         Raises:
             DependencyUnavailable: the ops database does not answer, or the server refuses us.
         """
-        self._position, self._replayable_from, self._horizons = await self._records.state()
-        self._committed = await self._records.packs()
-        self._dirty = await self._records.dirty_hours()
-        self._days = await self._records.days()
-        self._kept = deque(await self._records.sizes())
+        await self._commits.load()
         self._series.add(await self._records.series())
         self._queries, self._writes = InfluxQueries(self._settings), InfluxWrites(self._settings)
         try:
@@ -133,19 +102,19 @@ class InfluxDbStore:
 
     @property
     def position(self) -> int:
-        return self._position
+        return self._commits.position
 
     @property
     def replayable_from(self) -> int:
-        return self._replayable_from
+        return self._commits.replayable_from
 
     async def append(self, batch: ReadingBatch, packs: Sequence[PackId], new_series: Sequence[SeriesRow]) -> int:
-        writes = self._writing
-        if self._doubtful is not None and await self._was_made(self._doubtful):
-            return self._position
-        known = sum(pack.seq in self._committed.get((pack.branch_id, pack.boot), ()) for pack in packs)
+        writes, commits = self._writing, self._commits
+        if await commits.settle():
+            return commits.position
+        known = commits.count(packs)
         if packs and known == len(packs):
-            return self._position
+            return commits.position
         if known:
             raise ValueError(
                 f"append of {len(packs)} packs: {known} of them are committed already, expected none or all"
@@ -158,64 +127,32 @@ class InfluxDbStore:
             await self._set_up()
             await writes.write("readings", reading_lines(batch, tags))
             await writes.write("events", event_lines(batch.events, tags))
-            content = await asyncio.to_thread(encode_commit, batch)
-            async with self._recording:
-                readings = len(batch) + len(batch.events)
-                dirty = sorted(self._busy - self._dirty)
-                days = sorted(self._series.days(batch) - self._days)
-                commit = Commit(self._position + 1, self._clock.now_ms(), readings, content, new_series, dirty, days)
-                before, after = with_packs(self._committed, packs)
-                self._doubtful = commit, after
-                await self._record(commit, before, after)
-                self._take(commit, after)
+            commit = Commit(
+                position=commits.position + 1,
+                stored_at_ms=self._clock.now_ms(),
+                readings=len(batch) + len(batch.events),
+                content=await asyncio.to_thread(encode_commit, batch),
+                new_series=new_series,
+                dirty=sorted(self._busy),
+                days=sorted(self._series.days(batch)),
+            )
+            await commits.make(commit, packs)
         finally:
             self._busy = set()
-        return self._position
-
-    async def _record(self, commit: Commit, before: Runs, after: Runs) -> None:
-        try:
-            await self._records.commit(commit, before, after)
-        except AnotherWriterError as error:
-            raise self._foreign(commit) from error
-
-    async def _was_made(self, doubtful: tuple[Commit, Runs]) -> bool:
-        """Whether the commit reached the ops database after all."""
-        commit, after = doubtful
-        async with self._recording:
-            try:
-                made = await self._records.made(commit.position)
-            except AnotherWriterError as error:
-                raise self._foreign(commit) from error
-            if made:
-                self._take(commit, after)
-            self._doubtful = None
-            return made
-
-    def _take(self, commit: Commit, after: Runs) -> None:
-        self._position = commit.position
-        self._committed.update(after)
-        self._kept.append((commit.position, commit.stored_at_ms, commit.readings))
-        self._dirty.update(commit.dirty)
-        self._days.update(commit.days)
-        self._doubtful = None
-
-    def _foreign(self, commit: Commit) -> DependencyUnavailable:
-        return StoreRefused(
-            f"store {self._settings.database}: commit {commit.position} was made by another process; stop one of the two"
-            " collectors and start the other again"
-        )
+        return commits.position
 
     # -- upkeep ------------------------------------------------------------------------------------------------------
 
     async def maintain(self, now_ms: int) -> Upkeep:
+        commits = self._commits
         if self._round is None:  # what becomes dirty meanwhile waits for the next round
-            self._round = {hour for hour in self._dirty if hour[0] >= self._horizons.readings_ms}
-        hours = upkeep.due(self._round & self._dirty, self._busy, now_ms)
+            self._round = {hour for hour in commits.dirty if hour[0] >= commits.horizons.readings_ms}
+        hours = upkeep.due(self._round & commits.dirty, self._busy, now_ms)
         if hours:
             return Upkeep(compacted=await self._roll_up(hours), more=True)
         self._round = None
         await self._expire(now_ms)
-        await self._forget_commits(now_ms)
+        await commits.forget(now_ms)
         return Upkeep()
 
     async def _roll_up(self, hours: Sequence[DirtyHour]) -> int:
@@ -223,22 +160,15 @@ class InfluxDbStore:
         summed_up = await upkeep.roll_up(self._asking, self._writing, hours)
         if self._round is not None:
             self._round.difference_update(hours)
-        await self._clean(set(hours))
+        await self._commits.clean(set(hours), self._touched)
         return summed_up
-
-    async def _clean(self, hours: set[DirtyHour]) -> None:
-        """These hours are dirty no longer, but for those that a commit has touched since their roll-up began."""
-        async with self._recording:
-            clean = hours - self._touched
-            self._dirty -= clean  # first: if the rows stay, the hours are merely rolled up once more
-            await self._records.rolled_up(sorted(clean))
 
     async def _expire(self, now_ms: int) -> None:
         """Move the ends of the retentions; the server deletes what is before them by itself."""
-        kept, old = self._retention, self._horizons
+        kept, old = self._retention, self._commits.horizons
 
         def begin_ms(days: int, before_ms: int) -> int:
-            at_ms = now_ms - days * _DAY_MS
+            at_ms = now_ms - days * DAY_MS
             return max(before_ms, at_ms - at_ms % HOUR_MS)
 
         horizons = Horizons(
@@ -246,37 +176,10 @@ class InfluxDbStore:
             begin_ms(kept.hours_days, old.hours_ms), begin_ms(kept.events_days, old.events_ms),
         )  # fmt: skip
         if horizons != old:
-            async with self._recording:
-                self._days = {day_ms for day_ms in self._days if day_ms >= oldest_day_ms(horizons)}  # first: see _clean
-                await self._records.put_horizons(self._replayable_from, horizons)
-                self._horizons = horizons
-            self._touched = set()
-            await self._clean({hour for hour in self._dirty if hour[0] < horizons.readings_ms} - self._busy)
-
-    async def _forget_commits(self, now_ms: int) -> None:
-        to = self._forgettable(now_ms)
-        if to is None or self._replaying:
-            return
-        newest = await self._newest(to)
-        async with self._recording:
-            if not self._replaying:
-                await self._records.forget_commits(to, newest.parts(), self._horizons)
-                self._replayable_from = to
-                while self._kept and self._kept[0][0] <= to:
-                    self._kept.popleft()
-
-    def _forgettable(self, now_ms: int) -> int | None:
-        """Position up to which commits are forgotten now; ``None`` where it does not pay yet."""
-        readings, most = sum(size for _, _, size in self._kept), self._settings.recent_readings
-        is_old = bool(self._kept) and self._kept[0][1] < now_ms - 2 * REPLAY_MS
-        is_much = readings > most
-        to = None
-        for position, stored_at_ms, size in self._kept:
-            if not (is_old and stored_at_ms < now_ms - REPLAY_MS) and not (is_much and readings > most // 2):
-                break
-            to = position
-            readings -= size
-        return to
+            await self._commits.expire(horizons)
+            self._touched = set(self._busy)
+            gone = {hour for hour in self._commits.dirty if hour[0] < horizons.readings_ms}
+            await self._commits.clean(gone, self._touched)
 
     # -- what goes by position ---------------------------------------------------------------------------------------
 
@@ -286,26 +189,25 @@ class InfluxDbStore:
 
     async def load_committed(self) -> Mapping[tuple[str, str], IntervalSet]:
         self._check()
-        return {key: runs.copy() for key, runs in self._committed.items()}
+        return {key: runs.copy() for key, runs in self._commits.committed.items()}
 
     def damages(self) -> Sequence[Damage]:
         return ()  # no files of ours
 
     async def latest(self) -> ReadingBatch:
         self._check()
-        async with self._replay():
-            return (await self._newest(self._position)).latest()
+        async with self._commits.replay():
+            return (await self._commits.newest(self.position)).latest()
 
     async def newest_live(self, as_of_position: int) -> ReadingBatch:
         self._check()
-        async with self._replay():
-            return (await self._newest(as_of_position)).newest_live()
+        async with self._commits.replay():
+            return (await self._commits.newest(as_of_position)).newest_live()
 
     async def scan_since(self, position: int) -> AsyncIterator[tuple[int, ReadingBatch]]:
         self._check()
-        async with self._replay():
-            after = max(position, self._replayable_from)
-            async for page in self._records.commits(after, None, _PAGE_READINGS):
+        async with self._commits.replay():
+            async for page in self._commits.pages(position):
                 for at, _, content in page:
                     yield at, decode_commit(content)
 
@@ -313,8 +215,8 @@ class InfluxDbStore:
         self._check()
         derived = await self._derived()
         took: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = [np.zeros(0, np.int64)]
-        async with self._replay():
-            async for page in self._records.commits(self._replayable_from, None, _PAGE_READINGS):
+        async with self._commits.replay():
+            async for page in self._commits.pages(0):
                 for _, stored_at_ms, content in page:
                     batch = decode_commit(content)
                     chosen = batch.live & ~np.isin(batch.series, derived)
@@ -329,24 +231,6 @@ class InfluxDbStore:
         rows = await self._records.series()
         return [row.series for row in rows if row.kind == GATEWAY.name and row.path in DERIVED_PATHS]
 
-    async def _newest(self, as_of: int) -> Newest:
-        newest = Newest()
-        async for part in self._records.newest():
-            await asyncio.to_thread(newest.add_part, part)
-        async for page in self._records.commits(self._replayable_from, as_of, _PAGE_READINGS):
-            await asyncio.to_thread(_take_all, newest, page)
-        return newest
-
-    @asynccontextmanager
-    async def _replay(self) -> AsyncIterator[None]:
-        """While this lasts no commit is forgotten."""
-        async with self._recording:
-            self._replaying += 1
-        try:
-            yield
-        finally:
-            self._replaying -= 1
-
     # -- what goes by time -------------------------------------------------------------------------------------------
 
     async def range(self, series: int, from_ms: int, to_ms: int, limit: int) -> SeriesRange:
@@ -354,25 +238,31 @@ class InfluxDbStore:
         return found.get(series) or SeriesRange(np.zeros(0, np.int64), np.zeros(0))
 
     async def ranges(self, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Mapping[int, SeriesRange]:
-        return await self._reader.ranges(series, max(from_ms, self._horizons.readings_ms or from_ms), to_ms, limit)
+        return await self._reader.ranges(
+            series, max(from_ms, self._commits.horizons.readings_ms or from_ms), to_ms, limit
+        )
 
     async def buckets(self, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> Mapping[int, Buckets]:
         if bucket_ms < 1:
             raise ValueError(f"bucket_ms {bucket_ms}: expected at least 1")
-        return await self._reader.buckets(series, from_ms, to_ms, bucket_ms, set(self._dirty), self._horizons)
+        return await self._reader.buckets(
+            series, from_ms, to_ms, bucket_ms, set(self._commits.dirty), self._commits.horizons
+        )
 
     async def events(self, series: Sequence[int], from_ms: int, to_ms: int, limit: int) -> Sequence[EventReading]:
-        return await self._reader.events(series, max(from_ms, self._horizons.events_ms or from_ms), to_ms, limit)
+        return await self._reader.events(
+            series, max(from_ms, self._commits.horizons.events_ms or from_ms), to_ms, limit
+        )
 
     async def scan(self, from_ms: int, to_ms: int, series: Sequence[int] | None = None) -> AsyncIterator[ReadingBatch]:
         self._check()
-        scan = Scan(self._asking, self._series, series, self._horizons)
-        async with aclosing(scan.run(set(self._days), from_ms, to_ms)) as batches:
+        scan = Scan(self._asking, self._series, series, self._commits.horizons)
+        async with aclosing(scan.run(set(self._commits.days), from_ms, to_ms)) as batches:
             async for batch in batches:
                 yield batch
 
     async def audit(self) -> Audit:
-        return await self._reader.count(self._position, self._horizons, set(self._days))
+        return await self._reader.count(self.position, self._commits.horizons, set(self._commits.days))
 
     # -- connections -------------------------------------------------------------------------------------------------
 
@@ -407,8 +297,3 @@ class InfluxDbStore:
     @property
     def _reader(self) -> InfluxReader:
         return InfluxReader(self._asking, self._series)
-
-
-def _take_all(newest: Newest, page: Sequence[tuple[int, int, bytes]]) -> None:
-    for _, _, content in page:
-        newest.take(decode_commit(content))

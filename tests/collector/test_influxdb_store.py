@@ -236,7 +236,7 @@ async def test_readings_that_arrive_during_their_roll_up_are_in_the_next(
             found = (await store.buckets([0], NOW_MS - DAY_MS, NOW_MS + DAY_MS, HOUR_MS))[0]
             assert (found.count.tolist(), found.last.tolist(), found.increase.tolist()) == ([2], [5.0], [4.0])
             await keep_up(store, NOW_MS + DAY_MS)
-        assert store._dirty == set()
+        assert store._commits.dirty == set()
 
 
 _numbers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 10 * MINUTE_MS), st.integers(0, 50)), max_size=60)
