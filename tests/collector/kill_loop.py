@@ -274,6 +274,7 @@ class KillLoop:
         store = make_store(self.settings.collector, self.settings.data_dir, database, SystemClock())
         try:
             await store.open()
+            assert list(store.damages()) == [], "a kill was taken for damage"
             audit = await store.audit()
             await self._compare(store)
         finally:

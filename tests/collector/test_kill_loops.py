@@ -31,6 +31,7 @@ async def test_fifty_kills_under_load_lose_and_double_nothing(tmp_path: Path) ->
     print(tally)
     assert (tally.lost, tally.doubled) == (0, 0)
     assert sum(tally.kills.values()) == 50
+    assert list((tmp_path / "collector" / "data").rglob("readings-*.duckdb")), "nothing was put in order"
     assert {Step.OPENING, Step.APPENDING, Step.APPENDED, Step.MAINTAINING} <= set(tally.kills), "a step was left out"
 
 
