@@ -78,8 +78,8 @@ class MqttClient:
         clean_session: ``False`` keeps subscriptions and queued messages at the broker between connections.
         will: what the broker says when this client vanishes.
         subscriptions: topic filters, subscribed with QoS 1 at every connect.
-        inbox_limit: messages held here at most; more are left unacknowledged and asked for again once these are done.
-        inbox_bytes: bytes from which no more are held, likewise.
+        inbox_limit: messages from which no more are read; they wait at the broker. One read may go beyond it.
+        inbox_bytes: bytes from which no more are read, likewise.
         reconnect_s: shortest and longest wait in seconds between tries to connect.
 
     Raises:
@@ -132,6 +132,7 @@ class MqttClient:
         client.on_publish = _never_raise(self._on_publish)
         if isinstance(client, GulpingClient):
             client.on_gulp = _never_raise(self._take_in)
+            client.has_room = self._has_room
         self._client = client
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -292,17 +293,18 @@ class MqttClient:
         if isinstance(self._client, GulpingClient):
             self._client.connection = self._connection
 
+    def _has_room(self) -> bool:
+        return len(self._inbox) < self._inbox_limit and self._came_bytes - self._took_bytes < self._inbox_bytes
+
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        if not self._has_room():  # paho cannot be told to read no more, so this one has to come again
+            self._overflowed = True
+            return
         self._take_in([
             Message(message.topic, bytes(message.payload), message.retain, message.mid, message.qos, self._connection)
         ])  # fmt: skip
 
     def _take_in(self, messages: list[Message]) -> None:
-        has_room = self._came_bytes - self._took_bytes < self._inbox_bytes
-        room = self._inbox_limit - len(self._inbox) if has_room else 0
-        if room < len(messages):
-            self._overflowed = True
-            messages = messages[:room]
         self._inbox.extend(messages)
         self._came_bytes += sum([len(message.payload) for message in messages])
         if len(self._inbox) >= self._wake_at:

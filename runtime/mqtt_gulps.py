@@ -10,6 +10,7 @@ of paho that this needs are named in :data:`PRIVATE`. Where a release of paho ha
 """
 
 import inspect
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ PRIVATE: Final = {
 }
 """Methods of paho's client, not meant for others, that are called or overridden here, with their parameters."""
 
+_PAUSE_S: Final = 0.01
 _PUBLISH_QOS_1: Final = 0x32
 _DUP_AND_RETAIN: Final = 0x09
 _RETAIN: Final = 0x01
@@ -54,12 +56,15 @@ class GulpingClient(paho.Client):
 
     Attributes:
         on_gulp: told of the messages of a read, in order, on paho's thread; must not raise.
+        has_room: whether more may be read; while not, nothing is, and what is sent to us waits in the network and at the
+            broker. Must not raise.
         connection: the number that messages are marked with.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.on_gulp: Callable[[list[Message]], None] = _ignore
+        self.has_room: Callable[[], bool] = _always
         self.connection = 0
         self._read = b""
         self._at = 0
@@ -78,6 +83,10 @@ class GulpingClient(paho.Client):
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002  (the signature is paho's)
         """Read once, and handle all packets that are whole."""
+        if not self.has_room():
+            self._ping_t = 0.0  # the answer to a ping is behind what is not read: do not miss it
+            time.sleep(_PAUSE_S)  # the socket is readable all the time, so nothing else would wait
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
         try:
             came = super()._sock_recv(GULP_BYTES)
         except BlockingIOError:
@@ -153,6 +162,10 @@ class GulpingClient(paho.Client):
             self._topics.clear()
         self._topics[name] = topic
         return topic
+
+
+def _always() -> bool:
+    return True
 
 
 def _ignore(_messages: list[Message]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from contracts.errors import ConfigurationError, DependencyUnavailable
 from runtime.broker import EmbeddedBroker
 from runtime.mqtt import Message, MqttClient
+from runtime.mqtt_gulps import GULP_BYTES
 from runtime.settings import BrokerSettings
 from tests.conftest import free_port
 
@@ -44,7 +45,15 @@ async def test_a_message_not_acknowledged_comes_again_to_the_same_session(broker
     await sender.stop()
 
 
-async def test_what_overflows_the_inbox_is_asked_for_again(broker: BrokerSettings) -> None:
+@pytest.fixture
+def another_paho(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without the private parts that reading many packets at a time needs."""
+    monkeypatch.setattr("runtime.mqtt.POSSIBLE", False)
+
+
+async def test_with_another_paho_what_overflows_the_inbox_is_asked_for_again(
+    broker: BrokerSettings, another_paho: None
+) -> None:
     listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"], inbox_limit=10)
     listener.start()
     await listener.wait_connected(10)
@@ -64,7 +73,9 @@ async def test_what_overflows_the_inbox_is_asked_for_again(broker: BrokerSetting
     await listener.stop()
 
 
-async def test_what_has_more_bytes_than_the_inbox_may_hold_is_asked_for_again(broker: BrokerSettings) -> None:
+async def test_with_another_paho_what_has_more_bytes_than_the_inbox_may_hold_is_asked_for_again(
+    broker: BrokerSettings, another_paho: None
+) -> None:
     listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"], inbox_bytes=1000)
     listener.start()
     await listener.wait_connected(10)
@@ -83,6 +94,34 @@ async def test_what_has_more_bytes_than_the_inbox_may_hold_is_asked_for_again(br
             await asyncio.sleep(0.01)
     await sender.stop()
     await listener.stop()
+
+
+@pytest.mark.parametrize(("limit", "limit_bytes"), [(10, 2**30), (1000, 10 * 2**18)])
+async def test_what_finds_no_room_waits_in_the_network_and_at_the_broker(
+    limit: int, limit_bytes: int, mosquitto: BrokerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is dropped, the connection stays though the answers to its pings are not read, and each comes once."""
+    monkeypatch.setattr("runtime.mqtt.KEEPALIVE_S", 1)
+    listener = MqttClient(
+        mosquitto, "listener", clean_session=False, subscriptions=["t"], inbox_limit=limit, inbox_bytes=limit_bytes
+    )
+    sender = MqttClient(mosquitto, "sender")
+    for client in (listener, sender):
+        client.start()
+        await client.wait_connected(10)
+    payloads = [bytes([number]) * 2**18 for number in range(60)]
+    await asyncio.wait_for(asyncio.gather(*(sender.publish("t", payload) for payload in payloads)), 20)
+    async with asyncio.timeout(10):
+        while listener.waiting() < 10:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(4)  # four times the keep-alive
+    assert listener.waiting() <= 10 + GULP_BYTES // 2**18
+    messages = await take(listener, 60)
+    assert [message.payload for message in messages] == payloads
+    assert {message.connection for message in messages} == {1}
+    listener.acknowledge(messages)
+    await listener.stop()
+    await sender.stop()
 
 
 async def test_what_is_taken_is_bounded_in_messages_and_bytes(broker: BrokerSettings) -> None:
@@ -132,8 +171,7 @@ async def test_nothing_of_an_earlier_connection_is_acknowledged(broker: BrokerSe
     await sender.stop()
 
 
-async def test_another_paho_is_used_the_public_way(broker: BrokerSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.mqtt.POSSIBLE", False)
+async def test_another_paho_is_used_the_public_way(broker: BrokerSettings, another_paho: None) -> None:
     await test_a_message_not_acknowledged_comes_again_to_the_same_session(broker)
 
 
@@ -154,7 +192,9 @@ async def test_connected_means_subscribed(broker: BrokerSettings) -> None:
     await sender.stop()
 
 
-async def test_an_overflow_while_the_broker_is_away_is_made_good_when_it_is_back(tmp_path: Path) -> None:
+async def test_with_another_paho_an_overflow_while_the_broker_is_away_is_made_good_when_it_is_back(
+    tmp_path: Path, another_paho: None
+) -> None:
     server = EmbeddedBroker(tmp_path, port=free_port(), ack_wait_s=2)
     await server.start()
     settings = BrokerSettings(port=server.port)
