@@ -1,5 +1,6 @@
 """The fleet as gateways announce it: which gateways exist, which devices stand behind them, who is online."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -98,6 +99,10 @@ class Fleet:
     """Gateways and devices, kept in the ops database and cached here; the intake is the only writer.
 
     A removed device stays known, because its back-filled readings may still arrive.
+
+    Attributes:
+        judging: to be held while a gateway's state is judged and written: both who reads statuses and who reviews gateways
+            do so, and neither may judge by a state that the other is about to replace.
     """
 
     def __init__(self, database: Database, event_log: EventLog) -> None:
@@ -106,6 +111,7 @@ class Fleet:
         self._devices: dict[str, Device] = {}
         self._gateways: dict[str, GatewayState] = {}
         self._announced_ms: dict[str, int] = {}
+        self.judging = asyncio.Lock()
 
     async def load(self) -> None:
         """Read the cache afresh from the ops database.

@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class Patience:
-    """Retries one thing at a time and tells what it waits for.
+    """Tries again and tells what it waits for; whoever reads batches and whoever commits them may wait at the same time.
 
     Args:
         backoff: waits between tries.
@@ -23,7 +23,12 @@ class Patience:
     def __init__(self, backoff: Backoff, on_waiting: Callable[[bool], None]) -> None:
         self._backoff = backoff
         self._on_waiting = on_waiting
-        self.waits_for: str | None = None
+        self._waits: dict[object, str] = {}
+
+    @property
+    def waits_for(self) -> str | None:
+        """What is waited for, the longest wait where there are several; ``None`` where nothing is."""
+        return next(iter(self._waits.values()), None)
 
     async def insist(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """Call ``attempt`` until it does not raise ``DependencyUnavailable``; other errors pass.
@@ -33,19 +38,24 @@ class Patience:
             attempt: idempotent.
         """
         failures = 0
-        while True:
-            try:
-                result = await attempt()
-            except DependencyUnavailable as error:
-                failures += 1
-                self._tell(what)
-                _log.warning("intake waits", waits_for=what, tries=failures, error=str(error))
-                await asyncio.sleep(self._backoff.delay_s(failures))
-            else:
-                self._tell(None)
-                return result
+        wait = object()
+        try:
+            while True:
+                try:
+                    return await attempt()
+                except DependencyUnavailable as error:
+                    failures += 1
+                    self._begin(wait, what)
+                    _log.warning("intake waits", waits_for=what, tries=failures, error=str(error))
+                    await asyncio.sleep(self._backoff.delay_s(failures))
+        finally:
+            self._end(wait)
 
-    def _tell(self, what: str | None) -> None:
-        if what != self.waits_for:
-            self.waits_for = what
-            self._on_waiting(what is not None)
+    def _begin(self, wait: object, what: str) -> None:
+        if not self._waits:
+            self._on_waiting(True)
+        self._waits[wait] = what
+
+    def _end(self, wait: object) -> None:
+        if self._waits.pop(wait, None) is not None and not self._waits:
+            self._on_waiting(False)

@@ -226,10 +226,11 @@ class Reception:
 
     async def _take_status(self, branch_id: str, message: Message, batch: Prepared) -> None:
         status = parse_status(message.payload)
-        state = self._presence.hear(branch_id, status, self._fleet.gateways.get(branch_id), batch.now_ms)
-        if state is None:
-            return
-        await self._patience.insist("ops database", lambda: self._fleet.hear(state))
+        async with self._fleet.judging:
+            state = self._presence.hear(branch_id, status, self._fleet.gateways.get(branch_id), batch.now_ms)
+            if state is None:
+                return
+            await self._patience.insist("ops database", lambda: self._fleet.hear(state))
         self._uplink.connection(branch_id, online=state.online, at_ms=state.since_ms, columns=batch.readings.alone)
 
     async def _take_inventory(self, branch_id: str, message: Message, batch: Prepared) -> None:

@@ -102,12 +102,13 @@ class IntakeReview:
 
     async def _look_for_gateways(self, now_ms: int, columns: Columns) -> None:
         """Count those disconnected of which nothing is heard, and those connected that go on sending."""
-        for branch_id, known in list(self._fleet.gateways.items()):
-            state = self._presence.look(known, now_ms)
-            if state is None:
-                continue
-            _log.warning("gateway is heard again" if state.online else "gateway is silent", branch_id=branch_id)
-            await self._patience.insist("ops database", lambda state=state: self._fleet.hear(state))  # type: ignore[misc]
+        for branch_id in list(self._fleet.gateways):
+            async with self._fleet.judging:
+                state = self._presence.look(self._fleet.gateways[branch_id], now_ms)
+                if state is None:
+                    continue
+                _log.warning("gateway is heard again" if state.online else "gateway is silent", branch_id=branch_id)
+                await self._patience.insist("ops database", lambda state=state: self._fleet.hear(state))  # type: ignore[misc]
             self._uplink.connection(branch_id, online=state.online, at_ms=state.since_ms, columns=columns)
         for branch_id, boot in self._presence.take_returned():
             self._watch(branch_id, boot).ask_once_more(now_ms)
