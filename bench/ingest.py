@@ -23,7 +23,6 @@ from bench.commit_board import CommitBoard, quantile
 from bench.packs import READINGS_A_PACK
 from bench.processes import Process, broker, cpu_s, module, peak_rss_mb, store_server
 from collector.settings import CollectorSettings
-from collector.store import Audit
 from collector.stores import STORE_DIRECTORY, make_store
 from runtime.clock import SystemClock
 from runtime.database import Database, sqlite_url
@@ -36,6 +35,9 @@ WINDOW: Final = 1000
 
 WARM_UP_S: Final = 2.0
 """Time at the full rate before the measurement begins."""
+
+_OLD_MS: Final = 3 * 3_600_000
+"""Age at which any store puts readings in order."""
 
 DRAIN_S: Final = 600.0
 """Longest wait for what was sent to take effect."""
@@ -98,7 +100,9 @@ class Result:
         stored: distinct readings in the store, those that made every series known included.
         lost: readings sent that are not in the store.
         doubled: rows in the store that stand for a reading which another row stands for too.
-        bytes_per_reading: size of all files of the store, closed.
+        bytes_per_reading: size of all files of the store, closed; in DuckDB most of it is still in the order of arrival.
+        ordered_bytes_per_reading: size of the files that its upkeep makes of these readings once they are old, ``None`` for a
+            store that makes none.
         lag_ms_p50: observation to commit of live readings, half of them.
         lag_ms_p99: 99 % of them.
         broker_cpu_us_per_reading: processor time of the broker.
@@ -116,6 +120,7 @@ class Result:
     lost: int
     doubled: int
     bytes_per_reading: float
+    ordered_bytes_per_reading: float | None
     lag_ms_p50: int | None
     lag_ms_p99: int | None
     broker_cpu_us_per_reading: float
@@ -147,14 +152,11 @@ async def measure(trial: Trial, directory: Path) -> Result:
             overload = await run.overload(measured["readings_per_s"]) if trial.overload else None
             measured["rss_mb"] = round(peak_rss_mb(collector.pid))
             await collector.stop()
-        audit = await _audit(CollectorSettings.model_validate(settings), directory)
-    files = [path for path in (directory / STORE_DIRECTORY).rglob("*") if path.is_file()]
+        stored = await _audit(CollectorSettings.model_validate(settings), directory)
     return Result(
         **measured,
-        stored=audit.stored,
-        lost=run.sent * READINGS_A_PACK - audit.stored,
-        doubled=audit.doubled,
-        bytes_per_reading=round(sum(path.stat().st_size for path in files) / audit.stored, 2),
+        **stored,
+        lost=run.sent * READINGS_A_PACK - stored["stored"],
         overload=overload,
         rules=trial.rules,
         store=trial.store,
@@ -261,16 +263,32 @@ async def _until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _audit(settings: CollectorSettings, directory: Path) -> Audit:
-    """What the store says it holds, opened again."""
+async def _audit(settings: CollectorSettings, directory: Path) -> dict[str, Any]:
+    """What the store says it holds, opened again, and the size of its files before and after its upkeep."""
     database = Database(sqlite_url(directory / "ops.db"))
-    store = make_store(settings, directory, database, SystemClock())
+    clock = SystemClock()
+    store = make_store(settings, directory, database, clock)
+    fresh = _files(directory / STORE_DIRECTORY)
     try:
         await store.open()
-        return await store.audit()
+        audit = await store.audit()
+        while (await store.maintain(clock.now_ms() + _OLD_MS)).more:
+            pass
     finally:
         await store.close()
         await database.close()
+    ordered = [size for path, size in _files(directory / STORE_DIRECTORY).items() if path not in fresh]
+    return {
+        "stored": audit.stored,
+        "doubled": audit.doubled,
+        "bytes_per_reading": round(sum(fresh.values()) / audit.stored, 2),
+        "ordered_bytes_per_reading": round(sum(ordered) / audit.stored, 2) if ordered else None,
+    }
+
+
+def _files(directory: Path) -> dict[Path, int]:
+    """Files and their sizes in bytes."""
+    return {path: path.stat().st_size for path in directory.rglob("*") if path.is_file()}
 
 
 @click.command()

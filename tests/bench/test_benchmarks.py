@@ -33,14 +33,15 @@ def test_the_rules_are_measured_where_some_readings_change_a_verdict() -> None:
 def test_the_intake_is_measured_and_nothing_is_lost_on_the_way() -> None:
     found = run("ingest", "--seconds", "0.5", "--gateways", "20", "--backfill", "0.2", "--overload", "3")
     assert set(found) == {
-        "readings_per_s", "cpu_us_per_reading", "rss_mb", "stored", "lost", "doubled", "bytes_per_reading", "lag_ms_p50",
-        "lag_ms_p99", "broker_cpu_us_per_reading", "generator_cpu_us_per_reading", "rules", "store", "broker", "overload",
+        "readings_per_s", "cpu_us_per_reading", "rss_mb", "stored", "lost", "doubled", "bytes_per_reading",
+        "ordered_bytes_per_reading", "lag_ms_p50", "lag_ms_p99", "broker_cpu_us_per_reading", "generator_cpu_us_per_reading", "rules", "store", "broker", "overload",
     }  # fmt: skip
     assert found["stored"] >= 20 * 200 + 0.5 * found["readings_per_s"]
     assert (found["lost"], found["doubled"]) == (0, 0)
     assert found["readings_per_s"] > 0
     assert found["cpu_us_per_reading"] > 0
     assert 30 < found["rss_mb"] < 1024
+    assert found["ordered_bytes_per_reading"] > 0
     assert found["bytes_per_reading"] > 0
     assert 0 <= found["lag_ms_p50"] <= found["lag_ms_p99"]
     assert found["overload"]["offered_per_s"] > 0
