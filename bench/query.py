@@ -46,6 +46,7 @@ from runtime.settings import BrokerSettings, LogSettings
 
 DAY_MS: Final = 24 * HOUR_MS
 DAYS: Final = 30
+"""As long as the longest query."""
 END_MS: Final = 1_795_348_800_000
 SLOT_MS: Final = 2 * HOUR_MS
 POLL_MS: Final = 10_000
@@ -98,14 +99,15 @@ class Reporting:
 
     Args:
         series: them, those of a device side by side.
-        readings: about how many of all in :data:`DAYS` days.
+        readings: about how many of all in so many days.
+        days: until :data:`END_MS`.
     """
 
-    def __init__(self, series: Sequence[BenchSeries], readings: int) -> None:
+    def __init__(self, series: Sequence[BenchSeries], readings: int, days: int) -> None:
         self._chance = np.random.default_rng(1)
         sorts = [found.signal.sort for found in series]
         rate = np.array([1 / INTERVAL_S[sort] for sort in sorts])
-        rate *= readings / (rate.sum() * DAYS * DAY_MS / 1000)
+        rate *= readings / (rate.sum() * days * DAY_MS / 1000)
         ids = dict.fromkeys(found.device_id for found in series)
         devices = {device_id: number for number, device_id in enumerate(ids)}
         self._device = np.array([devices[found.device_id] for found in series])
@@ -165,7 +167,7 @@ def series_of_branches(count: int) -> list[BenchSeries]:
     return list(itertools.islice(every, count))
 
 
-async def fill(directory: Path, series: Sequence[BenchSeries], readings: int) -> float:
+async def fill(directory: Path, series: Sequence[BenchSeries], readings: int, days: int) -> float:
     """Fill a store through its own commits and upkeep; microseconds of processor a reading.
 
     The making of the readings is not counted.
@@ -175,13 +177,13 @@ async def fill(directory: Path, series: Sequence[BenchSeries], readings: int) ->
     rows = [
         SeriesRow(number, found.device_id, kinds[found.device_id], found.path) for number, found in enumerate(series)
     ]
-    clock = ManualClock(END_MS - DAYS * DAY_MS)
+    clock = ManualClock(END_MS - days * DAY_MS)
     store = DuckDbStore(directory, clock, settings.duckdb, settings.retention)
-    reporting = Reporting(series, readings)
+    reporting = Reporting(series, readings, days)
     cpu_s, filled, seq = 0.0, 0, 0
     await store.open()
     try:
-        for begin_ms in range(END_MS - DAYS * DAY_MS, END_MS, SLOT_MS):
+        for begin_ms in range(END_MS - days * DAY_MS, END_MS, SLOT_MS):
             batch = reporting.slot(begin_ms)
             began_s = time.process_time()
             for low in range(0, len(batch), COMMIT_READINGS):
@@ -203,7 +205,7 @@ async def fill(directory: Path, series: Sequence[BenchSeries], readings: int) ->
     return cpu_s / max(filled, 1) * 1e6
 
 
-async def measure(directory: Path, series: Sequence[BenchSeries], queries: int) -> dict[str, Any]:
+async def measure(directory: Path, series: Sequence[BenchSeries], days: int, queries: int) -> dict[str, Any]:
     """Open a collector over a filled store and ask it."""
     clock = ManualClock(END_MS)
     database = Database(sqlite_url(directory / "ops.db"))
@@ -221,7 +223,7 @@ async def measure(directory: Path, series: Sequence[BenchSeries], queries: int) 
             await collector.reception.take([_inventory(branch_id) for branch_id in branches])
             audit = await collector.audit()
             found = {"readings": audit.readings, "series": len(series), "opening_s": opening_s}
-            return {**found, **await _ask(collector, collector.store, branches, len(series), queries)}
+            return {**found, **await _ask(collector, collector.store, branches, len(series), days, queries)}
         finally:
             await records.stop()
     finally:
@@ -238,13 +240,13 @@ def _inventory(branch_id: str) -> Message:
 
 
 async def _ask(
-    collector: Collector, store: TimeSeriesStore, branches: Sequence[str], series: int, queries: int
+    collector: Collector, store: TimeSeriesStore, branches: Sequence[str], series: int, days: int, queries: int
 ) -> dict[str, Spread]:
     chance = random.Random(7)
 
     def ends() -> int:
-        """Until now in every fourth query, else some time in the thirty days."""
-        return END_MS if chance.random() < 0.25 else END_MS - chance.randrange((DAYS - 1) * DAY_MS)
+        """Until now in every fourth query, else some time in all the days."""
+        return END_MS if chance.random() < 0.25 else END_MS - chance.randrange((days - 1) * DAY_MS)
 
     async def latest_branch() -> None:
         for device in devices_of(chance.choice(branches)):
@@ -280,13 +282,13 @@ async def _time(query: Callable[[], Awaitable[None]], count: int) -> Spread:
     return Spread(round(float(np.percentile(took_ms, 50)), 3), round(float(np.percentile(took_ms, 95)), 3))
 
 
-async def run(directory: Path, readings: int, series_count: int, queries: int) -> Result:
+async def run(directory: Path, readings: int, series_count: int, days: int, queries: int) -> Result:
     """Fill the directory where it is empty, and measure."""
     store = directory / STORE_DIRECTORY
     series = series_of_branches(series_count)
-    cpu_us = 0.0 if store.exists() else await fill(store, series, readings)
+    cpu_us = 0.0 if store.exists() else await fill(store, series, readings, days)
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
-    found = await measure(directory, series, queries)
+    found = await measure(directory, series, days, queries)
     return Result(
         bytes_per_reading=round(size / found["readings"], 2), fill_cpu_us_per_reading=round(cpu_us, 3), **found
     )
@@ -295,6 +297,7 @@ async def run(directory: Path, readings: int, series_count: int, queries: int) -
 @click.command()
 @click.option("--readings", default=100_000_000, show_default=True, type=click.IntRange(min=1000))
 @click.option("--series", default=20_000, show_default=True, type=click.IntRange(min=1))
+@click.option("--days", default=DAYS, show_default=True, type=click.IntRange(min=2), help="That the store has run for.")
 @click.option("--queries", default=QUERIES, show_default=True, type=click.IntRange(min=1), help="Of each kind.")
 @click.option(
     "--directory",
@@ -302,11 +305,11 @@ async def run(directory: Path, readings: int, series_count: int, queries: int) -
     help="Keep the store here, and use it again if it is there.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(readings: int, series: int, queries: int, directory: Path | None, as_json: bool) -> None:
+def main(readings: int, series: int, days: int, queries: int, directory: Path | None, as_json: bool) -> None:
     """Measure how long queries take on a store that has run for thirty days."""
     configure_logs(LogSettings(level="warning"))
     with tempfile.TemporaryDirectory() as temporary:
-        result = asyncio.run(run(directory or Path(temporary), readings, series, queries))
+        result = asyncio.run(run(directory or Path(temporary), readings, series, days, queries))
     if as_json:
         print(msgspec.json.encode(asdict(result)).decode())
     else:

@@ -18,7 +18,7 @@ from collector.adapters import duckdb_schema as sql
 from collector.adapters.duckdb_damage import DAMAGED, DamageRecord, is_damage
 from collector.adapters.duckdb_history import UNFINISHED, HistoryFiles, unavailable
 from collector.adapters.duckdb_instance import Instance, quoted
-from collector.adapters.duckdb_layout import Layout, StoreFile
+from collector.adapters.duckdb_layout import FileTier, Layout, StoreFile
 from collector.adapters.duckdb_recent import store_layout
 from collector.store import Damage, Tier
 from contracts.errors import DependencyUnavailable
@@ -29,6 +29,8 @@ _log = get_logger(__name__)
 
 _COPY: Final = "recovery-"
 _COPIES: Final = 2
+
+_NAME: Final = re.compile(r"(?P<tier>[a-z]+)-\d{8}-(?P<number>\d+)\.duckdb")
 
 _PLACE: Final = re.compile(r"entry at byte position (\d+)")
 """Where a log is damaged, as DuckDB says it."""
@@ -222,7 +224,7 @@ class Recovery:
 
     def _clear(self, layout: Layout) -> Layout:
         """Remove what a kill left: unfinished files, files not yet or no longer registered, tables of nobody."""
-        known = {file.name for file in layout.files}
+        known = {file.name for file in (*layout.files, *self.put_back(layout))}
         for path in self._history.iterdir():
             history = path.name.endswith(".duckdb") and path.name.count("-") == 2
             if UNFINISHED in path.name or (history and path.name not in known):
@@ -236,6 +238,21 @@ class Recovery:
                 if name not in wanted:
                     cursor.execute(f"DROP TABLE {name}")
         return layout
+
+    def put_back(self, layout: Layout) -> list[StoreFile]:
+        """History files that were set aside as damaged and that somebody put back from a backup, under their own names."""
+        known = {file.number for file in layout.files}
+        found: dict[int, StoreFile] = {}
+        for damage in self._damages.all():
+            match = _NAME.fullmatch(damage.file.name.removesuffix(DAMAGED))
+            path = self._history / damage.file.name.removesuffix(DAMAGED)
+            if match is None or damage.from_ms is None or damage.to_ms is None or not path.exists():
+                continue
+            number = int(match["number"])
+            if number not in known:
+                size = path.stat().st_size
+                found[number] = StoreFile(number, FileTier(match["tier"]), damage.from_ms, damage.to_ms, 0, size)
+        return [counted for file in found.values() if (counted := self._files.counted(file)) is not None]
 
     # -- damage ------------------------------------------------------------------------------------------------------
 

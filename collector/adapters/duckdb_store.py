@@ -96,6 +96,10 @@ class DuckDbStore:
         self._layouts.publish(self._recovery.open())
         for file, reason in self._recovery.missing(self._layouts.current):
             self._condemn(file, reason)
+        again = self._recovery.put_back(self._layouts.current)
+        if again:
+            _log.info("files that were damaged are read again", files=[file.name for file in again])
+            self._store_layout(lambda present: present.with_files((), again), ())
         self._recent.look()
 
     def _restart(self) -> None:

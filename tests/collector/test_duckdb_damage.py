@@ -66,6 +66,21 @@ async def test_a_damaged_day_costs_that_day_and_is_reported(
     assert found.file.exists() == (damage is not gone)
 
 
+async def test_a_damaged_day_that_is_put_back_from_a_backup_is_read_again(tmp_path: Path, clock: ManualClock) -> None:
+    values = await days_of_history(tmp_path, clock, 3)
+    victim = history_files(tmp_path)[1]
+    sound = victim.read_bytes()
+    zeroed(victim)
+    async with at(tmp_path, clock) as store:
+        assert await values_of(store) == values[0] + values[2]
+    victim.write_bytes(sound)
+    for _ in range(2):
+        async with at(tmp_path, clock) as store:
+            assert await values_of(store) == [value for day in values for value in day]
+            await keep_up(store, clock.now_ms())
+            assert (await store.buckets([0], 0, 2**60, DAY_MS))[0].count.tolist() == [500] * 3
+
+
 async def test_damage_that_shows_while_a_query_reads_is_met(tmp_path: Path, clock: ManualClock) -> None:
     values = await days_of_history(tmp_path, clock, 3, a_day=20_000)
     async with at(tmp_path, clock) as store:
