@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
+from collector.base_names import BaseNames
 from collector.columns import Columns, Stretch
 from collector.fleet import Fleet
 from collector.limits import EARLIEST_MS, LONGEST_TEXT, MOST_SERIES_OF_A_DEVICE
-from collector.plain_packs import BaseNames, PlainPacks
+from collector.plain_packs import PlainPacks
 from collector.refusals import Refusal
 from collector.series import DERIVED_PATHS, SeriesRegistry
 from contracts import senml

@@ -20,13 +20,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from collector.base_names import BaseNames
 from collector.columns import Stretch
-from collector.fleet import Fleet
 from collector.limits import EARLIEST_MS, LONGEST_TEXT
 from collector.series import SeriesRegistry, Shelf
 from collector.vocabulary import ABSENT, UNITS, WORDS, WRONG
 from contracts import senml
-from contracts.identity import GATEWAY_DEVICE, branch_of, is_boot_id
+from contracts.identity import GATEWAY_DEVICE, is_boot_id
 from contracts.pack import Header, PackId
 from contracts.readings import EventReading, Float64s, Int32s, ReadingBatch
 from contracts.signals import Sort
@@ -60,37 +60,6 @@ _decoder = msgspec.json.Decoder(list[_Record])
 
 class _NotPlainError(Exception):
     """Somebody else has to look at this pack."""
-
-
-class BaseNames:
-    """Which device a base name such as ``BR0421/atm-01/`` stands for, and where its series are."""
-
-    def __init__(self, fleet: Fleet, registry: SeriesRegistry) -> None:
-        self._fleet = fleet
-        self._registry = registry
-        self._of_branch: dict[str, dict[str, Shelf]] = {}
-
-    def forget(self, branch_id: str) -> None:
-        """The devices of a branch changed: what its names stand for has to be looked up again."""
-        self._of_branch.pop(branch_id, None)
-
-    def of_branch(self, branch_id: str) -> dict[str, Shelf]:
-        """What was looked up so far."""
-        return self._of_branch.setdefault(branch_id, {})
-
-    def look_up(self, base_name: str, branch_id: str) -> Shelf:
-        """Find the series of a device.
-
-        Raises:
-            _NotPlainError: it names no device of the branch, or one without a reading so far.
-        """
-        device_id = base_name[:-1]
-        kind = self._fleet.kind_of(device_id) if base_name.endswith("/") and branch_of(device_id) == branch_id else None
-        shelf = None if kind is None else self._registry.shelf(device_id, kind)
-        if shelf is None:
-            raise _NotPlainError
-        self._of_branch[branch_id][base_name] = shelf
-        return shelf
 
 
 @dataclass(slots=True)
@@ -181,7 +150,11 @@ class PlainPacks:
             if first.bt is not None:
                 base_s = first.bt
             shelf = shelves.get(base_name)
-            runs.shelf.append(self._names.look_up(base_name, branch_id) if shelf is None else shelf)
+            if shelf is None:
+                shelf = self._names.look_up(base_name, branch_id)
+                if shelf is None:
+                    raise _NotPlainError
+            runs.shelf.append(shelf)
             runs.base_s.append(base_s)
             runs.count.append(end - begin)
         return runs

@@ -10,12 +10,10 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeVar
 
-from collector.columns import Assembly
-from collector.decoding import BatchReading, Decoded, Decoder, encode_records
+from collector.decoding import BatchReading, Decoded, Decoder
 from collector.fleet import Fleet
 from collector.gaps import Gaps
 from collector.identities import refused_as
@@ -23,10 +21,11 @@ from collector.ledger import Ledger
 from collector.listener import BatchListener
 from collector.metrics import IntakeMetrics
 from collector.patience import Patience
+from collector.prepared import Prepared, Source
 from collector.presence import Presence
 from collector.quarantine import Quarantine
 from collector.recent_contents import Comparison, RecentContents
-from collector.refusals import Held, Refusal, Refused
+from collector.refusals import Held, Refusal
 from collector.uplink import UplinkSignals
 from contracts import topics
 from contracts.errors import ContractViolation, RefusalCode
@@ -37,6 +36,8 @@ from contracts.topics import Channel
 from runtime.clock import Clock
 from runtime.mqtt import Message
 
+__all__ = ["Prepared", "Reception"]
+
 _PACK_CHANNELS = (Channel.TELEMETRY, Channel.BACKFILL)
 _T = TypeVar("_T")
 
@@ -44,27 +45,6 @@ _parse = lru_cache(maxsize=20_000)(topics.parse)  # of the gateways that send, a
 
 _STRETCH_S: Final = 0.003
 """How long packs are read before others on the event loop have a turn."""
-
-
-@dataclass(slots=True)
-class Prepared:
-    """What a micro-batch comes to, read and not yet committed.
-
-    Attributes:
-        now_ms: when it was read, milliseconds since 1970 UTC.
-        readings: its readings.
-        packs: identities of what it consists of, in the order of arrival.
-        refused: what goes into quarantine.
-        dropped: packs that came without some of their readings, and how many those are.
-        announced: whether the devices of a branch are others now.
-    """
-
-    now_ms: int
-    readings: Assembly = field(default_factory=Assembly)
-    packs: list[PackId] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    dropped: list[tuple[PackId, int]] = field(default_factory=list)
-    announced: bool = False
 
 
 class Reception:
@@ -159,7 +139,7 @@ class Reception:
                 else:
                     await self._take_small(topic, message, batch)
             except ContractViolation as violation:
-                self._refuse_message(message, violation, batch)
+                batch.refuse_message(_source_of(message), message.payload, Refusal.of(violation))
         reading = BatchReading(self._decoder, batch.now_ms)
         async for topic, message in _in_turns(packs):
             reading.add(message.payload, topic.branch_id)
@@ -249,7 +229,7 @@ class Reception:
         if pack_id is not None and self._is_taken(pack_id):
             self._take_again(topic, message, pack_id, decoded, batch)
         elif pack_id is None or decoded.is_refused_whole:
-            self._refuse_whole(topic, message, decoded.refusals, batch)
+            batch.refuse_whole(_source_of(message), message.payload, decoded.refusals)
             if pack_id is not None:
                 self._settle(refused_as(pack_id), batch)
         else:
@@ -263,7 +243,8 @@ class Reception:
                 self._presence.notice(topic.branch_id, pack_id.boot, batch.now_ms)
             self._contents.remember(pack_id, message.payload)
             batch.readings.take(decoded.sound, live=live)
-            self._refuse_records(topic.branch_id, message.topic, live, pack_id, decoded.refusals, batch)
+            if decoded.refusals:
+                batch.refuse_records(Source(topic.branch_id, message.topic, live, pack_id), decoded.refusals)
 
     def _settle(self, pack_id: PackId, batch: Prepared) -> None:
         """Commit an identity with the batch, once."""
@@ -289,12 +270,12 @@ class Reception:
             self.duplicates[topic.branch_id] += 1
             self._metrics.duplicates.inc()
         elif decoded.is_refused_whole:
-            self._refuse_whole(topic, message, decoded.refusals, batch)
+            batch.refuse_whole(_source_of(message), message.payload, decoded.refusals)
         else:
             detail = (
                 f"seq {pack_id.seq} of boot {pack_id.boot} is stored with other readings; number packs upwards from 1"
             )
-            self._refuse_whole(topic, message, [Refusal(RefusalCode.SEQ_REUSED, detail)], batch)
+            batch.refuse_message(_source_of(message), message.payload, Refusal(RefusalCode.SEQ_REUSED, detail))
 
     def _take_held(self, held: Held, batch: Prepared) -> None:
         if not self._ledger.has(held.pack_id) or self._ledger.has(held.released_as):
@@ -302,78 +283,23 @@ class Reception:
         columns, refusals = self._decoder.decode_records(held.payload, held.branch_id, batch.now_ms)
         batch.readings.take(columns, live=held.live)
         batch.packs.append(held.released_as)
-        self._refuse_records(held.branch_id, held.topic, held.live, held.released_as, refusals, batch)
-
-    # -- refusals ----------------------------------------------------------------------------------------------------
-
-    def _refuse_whole(
-        self, topic: topics.Topic, message: Message, refusals: Sequence[Refusal], batch: Prepared
-    ) -> None:
-        """Keep and count a pack of which nothing is taken, as often as it comes."""
-        live = topic.channel is Channel.TELEMETRY
-        for refusal in refusals:
-            if refusal.resolved is None:
-                self._refuse(topic.branch_id, message.topic, message.payload, live, None, [refusal], batch)
-        self._refuse_records(topic.branch_id, message.topic, live, None, refusals, batch)
-
-    def _refuse_message(self, message: Message, violation: ContractViolation, batch: Prepared) -> None:
-        try:
-            branch_id = topics.parse(message.topic).branch_id
-        except ContractViolation:
-            branch_id = ""
-        self._refuse(branch_id, message.topic, message.payload, True, None, [Refusal.of(violation)], batch)
-
-    def _refuse_records(
-        self,
-        branch_id: str,
-        topic: str,
-        live: bool,
-        pack_id: PackId | None,
-        refusals: Sequence[Refusal],
-        batch: Prepared,
-    ) -> None:
-        """Put records that share a reason and a device into one row."""
-        groups: dict[tuple[RefusalCode, str], list[Refusal]] = {}
-        for refusal in refusals:
-            if refusal.resolved is not None:
-                groups.setdefault((refusal.code, refusal.device_id), []).append(refusal)
-        for group in groups.values():
-            payload = encode_records([refusal.resolved for refusal in group if refusal.resolved is not None])
-            self._refuse(branch_id, topic, payload, live, pack_id, group, batch)
-
-    def _refuse(
-        self,
-        branch_id: str,
-        topic: str,
-        payload: bytes,
-        live: bool,
-        pack_id: PackId | None,
-        group: Sequence[Refusal],
-        batch: Prepared,
-    ) -> None:
-        first = group[0]
-        self._metrics.refused.labels(str(first.code)).inc(len(group))
-        batch.refused.append(
-            Refused(
-                branch_id,
-                topic,
-                first.code,
-                first.detail,
-                first.record,
-                len(group),
-                payload,
-                live,
-                batch.now_ms,
-                pack_id,
-                first.device_id,
-                min((refusal.due_ms for refusal in group if refusal.due_ms is not None), default=None),
-            )
-        )
+        batch.refuse_records(Source(held.branch_id, held.topic, held.live, held.released_as), refusals)
 
     async def _commit(self, batch: Prepared) -> None:
+        for refused in batch.refused:
+            self._metrics.refused.labels(str(refused.code)).inc(refused.records)
         await self._patience.insist("ops database", lambda: self._quarantine.keep(batch.refused))
         await self._patience.insist("ops database", lambda: self._gaps.note_dropped(batch.dropped))
         await self._ledger.commit(batch.readings.batch(), batch.packs)
+
+
+def _source_of(message: Message) -> Source:
+    """Of a message that is refused whole; the branch is left empty where the topic names none."""
+    try:
+        topic = _parse(message.topic)
+    except ContractViolation:
+        return Source("", message.topic, live=True)
+    return Source(topic.branch_id, message.topic, live=topic.channel is not Channel.BACKFILL)
 
 
 async def _in_turns(items: Sequence[_T]) -> AsyncIterator[_T]:
