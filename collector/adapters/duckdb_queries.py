@@ -55,18 +55,17 @@ def ranges(view: View, series: Sequence[int], from_ms: int, to_ms: int, limit: i
     if not series or limit < 1:
         return {}
     days = _days(view.files(from_ms, to_ms, FileTier.READINGS))
-    parts = []
-    selects = view.recent(from_ms, to_ms, series)
+    parts: list[Columns] = []
     at_once = _DAYS_FIRST
     while True:
         chosen, days = days[:at_once], days[at_once:]
         files = [file for _, files in chosen for file in files]
-        parts.append(_newest(view, [*view.in_files(files, from_ms, to_ms, series), *selects], limit))
+        parts.append(_newest(view.values(files, from_ms, to_ms, series, recent=not parts), limit))
         if not days:
             break
         if _enough(parts, chosen[-1][0], series, limit):
             break
-        selects, at_once = [], 2 * at_once
+        at_once *= 2
     return _by_series(parts, limit)
 
 
@@ -78,17 +77,15 @@ def _days(files: Sequence[StoreFile]) -> list[tuple[int, list[StoreFile]]]:
     return sorted(days.items(), reverse=True)
 
 
-def _newest(view: View, selects: list[str], limit: int) -> Columns:
-    """Of each series the newest rows, in order of series, time and arrival."""
-    columns = view.readings(selects)
-    order = np.lexsort((columns["observed_at"], columns["series"]))  # stable: the queries come in order of arrival
-    columns = {name: column[order] for name, column in columns.items()}
+def _newest(columns: Columns, limit: int) -> Columns:
+    """Of each series the newest rows; in order as before."""
     heads = np.flatnonzero(np.append(True, np.diff(columns["series"]) != 0))
-    sizes = np.diff(np.append(heads, len(order)))
-    if len(order) and sizes.max() > limit:
-        place_from_end = np.repeat(heads + sizes, sizes) - np.arange(len(order))
-        columns = {name: column[place_from_end <= limit] for name, column in columns.items()}
-    return columns
+    count = len(columns["series"])
+    sizes = np.diff(np.append(heads, count))
+    if not count or sizes.max() <= limit:
+        return columns
+    place_from_end = np.repeat(heads + sizes, sizes) - np.arange(count)
+    return {name: column[place_from_end <= limit] for name, column in columns.items()}
 
 
 def _enough(parts: Sequence[Columns], begin_ms: int, series: Sequence[int], limit: int) -> bool:
@@ -124,7 +121,7 @@ def buckets(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_
     files = view.files(from_ms, to_ms, FileTier.READINGS)
     rolled = [file for file in files if file.rolled]
     loose_files = [file for file in files if not file.rolled]
-    loose = _readings(view, [*view.in_files(loose_files, from_ms, to_ms, series), *view.recent(from_ms, to_ms, series)])
+    loose = _sums_of(view.values(loose_files, from_ms, to_ms, series, recent=True))
     sums = _rolled(view, series, from_ms, to_ms, bucket_ms)
     if sums is not None:
         days = np.array(sorted({file.day_ms // DAY_MS for file in files}), np.int64)
@@ -133,7 +130,7 @@ def buckets(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_
         rolled = _without_roll_ups(rolled, sums, series)
     parts = [] if sums is None else [sums]
     if rolled:
-        more = _readings(view, view.in_files(rolled, from_ms, to_ms, series))
+        more = _sums_of(view.values(rolled, from_ms, to_ms, series, recent=False))
         if sums is not None:
             served = np.isin(_series_days(more), _series_days(sums))
             more = more.chosen(~served)
@@ -141,10 +138,8 @@ def buckets(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_
     return buckets_by_series(summed_up(joined([*parts, loose]), bucket_ms))
 
 
-def _readings(view: View, selects: list[str]) -> Sums:
-    columns = view.readings(selects)
-    order = np.lexsort((columns["observed_at"], columns["series"]))
-    return Sums.of_readings(*(columns[name][order] for name in ("series", "observed_at", "value")))
+def _sums_of(columns: Columns) -> Sums:
+    return Sums.of_readings(columns["series"], columns["observed_at"], columns["value"])
 
 
 def _rolled(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> Sums | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
+import numpy as np
 import numpy.typing as npt
 
 from collector.adapters import duckdb_schema as sql
@@ -105,8 +106,14 @@ class View:
         return [self._in_file(file, from_ms, to_ms, series) for file in files]
 
     def _in_file(self, file: StoreFile, from_ms: int, to_ms: int, series: Sequence[int] | None) -> str:
-        day_ms = file.day_ms
-        low, high = max(from_ms - day_ms, 0), min(to_ms - day_ms, DAY_MS)
+        return (
+            f"SELECT (-1 - key // {DAY_MS})::INTEGER AS series, key % {DAY_MS} + {file.day_ms} AS observed_at, value, live, "
+            f"{file.number} AS source, rowid AS place FROM {self.alias(file)}.data"
+            f"{self._where(file, from_ms, to_ms, series)}"
+        )
+
+    def _where(self, file: StoreFile, from_ms: int, to_ms: int, series: Sequence[int] | None) -> str:
+        low, high = max(from_ms - file.day_ms, 0), min(to_ms - file.day_ms, DAY_MS)
         whole_day = low == 0 and high == DAY_MS
         where = []
         shelves = None if series is None else self.shelves.of(series)
@@ -121,11 +128,38 @@ class View:
                 where += _among(f"key // {DAY_MS}", shelves)
             if not whole_day:
                 where.append(f"key % {DAY_MS} >= {low} AND key % {DAY_MS} < {high}")
-        condition = f" WHERE {' AND '.join(where)}" if where else ""
-        return (
-            f"SELECT (-1 - key // {DAY_MS})::INTEGER AS series, key % {DAY_MS} + {day_ms} AS observed_at, value, live, "
-            f"{file.number} AS source, rowid AS place FROM {self.alias(file)}.data{condition}"
-        )
+        return f" WHERE {' AND '.join(where)}" if where else ""
+
+    def values(
+        self, files: Sequence[StoreFile], from_ms: int, to_ms: int, series: Sequence[int], *, recent: bool
+    ) -> Columns:
+        """Readings of some series in files, and in what is recent, in order of series, time and arrival.
+
+        Columns ``series``, ``observed_at``, ``value``. What a file's key says is worked out here: in SQL, thirty files took
+        14 ms of planning in the place of 9.
+        """
+        found: dict[str, list[npt.NDArray[Any]]] = {"series": [], "observed_at": [], "value": []}
+        if files:
+            source = union(
+                f"SELECT key, value, {number} AS file FROM {self.alias(file)}.data{self._where(file, from_ms, to_ms, series)}"
+                for number, file in enumerate(files)
+            )
+            columns = self.columns(source)
+            day_ms = np.array([file.day_ms for file in files], np.int64)
+            found["series"].append(self.shelves.series_on(columns["key"] // DAY_MS))
+            found["observed_at"].append(columns["key"] % DAY_MS + day_ms[columns["file"]])
+            found["value"].append(columns["value"])
+        if recent:
+            columns = self.columns(
+                f"SELECT series, observed_at, value FROM ({union(iter(self.recent(from_ms, to_ms, series)))})"
+            )
+            for name, parts in found.items():
+                parts.append(columns[name])
+        if not found["series"]:
+            return {"series": np.array([], np.int32), "observed_at": np.array([], np.int64), "value": np.array([])}
+        whole = {name: np.concatenate(parts) for name, parts in found.items()}
+        order = np.lexsort((whole["observed_at"], whole["series"]))  # stable: the queries come in order of arrival
+        return {name: column[order] for name, column in whole.items()}
 
     def event_files(self, from_ms: int, to_ms: int, series: Sequence[int] | None) -> list[str]:
         """Events in history files: a query for each."""
