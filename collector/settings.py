@@ -97,7 +97,7 @@ class CollectorSettings(Section):
     slot: int = Field(default=0, ge=0, lt=SHARDS, description="the slot of this collector, from 0")
     batch_messages: int = Field(default=500, ge=1, le=10_000, description="live messages in a batch at most")
     batch_bytes: int = Field(default=8 * 2**20, ge=1, description="bytes from which a batch takes no more messages")
-    batch_age_ms: int = Field(default=20, ge=0, le=10_000, description="how long a batch waits for more messages")
+    batch_age_ms: int = Field(default=50, ge=0, le=10_000, description="how long a batch waits for more messages")
     inbox_messages: int = Field(
         default=5_000, ge=1, description="messages received ahead of the batch at most, live and back-filled each"
     )
