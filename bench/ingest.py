@@ -277,7 +277,8 @@ async def _audit(settings: CollectorSettings, directory: Path) -> dict[str, Any]
     finally:
         await store.close()
         await database.close()
-    ordered = [size for path, size in _files(directory / STORE_DIRECTORY).items() if path not in fresh]
+    history = directory / STORE_DIRECTORY / "history"
+    ordered = [size for path, size in _files(directory / STORE_DIRECTORY).items() if history in path.parents]
     return {
         "stored": audit.stored,
         "doubled": audit.doubled,
