@@ -6,6 +6,7 @@ of gauges, counters and states took 2.8 bytes a reading, by signal 1.4.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
@@ -14,8 +15,48 @@ import numpy.typing as npt
 
 from collector.store import SeriesRow
 
-LOT: Final = 16
-"""Shelves that a signal is given at a time. With few, few stay empty between signals; with many, neighbours are alike."""
+FIRST_LOT: Final = 16
+"""Shelves that a signal is given at first. With few, few stay empty between signals."""
+
+LARGEST_LOT: Final = 4096
+"""Each further lot is as large as all that the signal has, up to this: with many, neighbours are alike."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """The shelves of one signal.
+
+    Attributes:
+        given: how many it has given to series.
+        room: how many lots it has had, in shelves.
+        next: the next to give, where there is room.
+    """
+
+    given: int = 0
+    room: int = 0
+    next: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.given == self.room
+
+    @property
+    def end(self) -> int:
+        """Where its newest lot ends."""
+        return self.next + self.room - self.given
+
+
+def _next_lot(room: int) -> int:
+    """Shelves in the lot after ``room`` shelves."""
+    return min(max(room, FIRST_LOT), LARGEST_LOT)
+
+
+def _room_for(given: int) -> int:
+    """Shelves in the lots that hold so many series."""
+    room = 0
+    while room < given:
+        room += _next_lot(room)
+    return room
 
 
 class Shelves:
@@ -24,18 +65,19 @@ class Shelves:
     def __init__(self) -> None:
         self._shelf_of = np.full(1024, -1, np.int64)
         self._series_on = np.full(1024, -1, np.int32)
-        self._next: dict[tuple[str, str], int] = {}
+        self._rows: dict[tuple[str, str], _Row] = {}
         self._free = 0
 
     def load(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Take what the table of series says, and that alone: what was given in a commit that failed is given again."""
         columns = cursor.execute("SELECT series, shelf FROM series").fetchnumpy()
         self._shelf_of, self._series_on = np.full(1024, -1, np.int64), np.full(1024, -1, np.int32)
-        self._next = {}
+        self._rows = {}
         self._free = 0
-        for kind, path, newest in cursor.execute("SELECT kind, path, max(shelf) FROM series GROUP BY ALL").fetchall():
-            self._next[kind, path] = newest + 1
-            self._free = max(self._free, -(-(newest + 1) // LOT) * LOT)
+        newest = "SELECT kind, path, count(*), max(shelf) FROM series GROUP BY ALL"
+        for kind, path, given, shelf in cursor.execute(newest).fetchall():
+            row = self._rows[kind, path] = _Row(given, _room_for(given), shelf + 1)
+            self._free = max(self._free, row.end)
         self._put(columns["series"], columns["shelf"])
 
     def give(self, rows: Sequence[SeriesRow]) -> npt.NDArray[np.int64]:
@@ -46,12 +88,15 @@ class Shelves:
         return given
 
     def _take(self, kind: str, path: str) -> int:
-        shelf = self._next.get((kind, path), 0)
-        if shelf % LOT == 0:
-            shelf = self._free
-            self._free += LOT
-        self._next[kind, path] = shelf + 1
-        return shelf
+        row = self._rows.setdefault((kind, path), _Row())
+        if row.is_full:
+            lot = _next_lot(row.room)
+            row.next = self._free
+            row.room += lot
+            self._free += lot
+        row.given += 1
+        row.next += 1
+        return row.next - 1
 
     def _put(self, series: npt.NDArray[Any], shelf: npt.NDArray[Any]) -> None:
         if len(series):
