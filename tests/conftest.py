@@ -74,9 +74,9 @@ async def mosquitto(tmp_path: Path) -> AsyncIterator[BrokerSettings]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL server of this test run."""
-    server = PostgresServer(tmp_path_factory.mktemp("postgresql"), free_port())
+    server = PostgresServer(free_port())
     server.start()
     yield server
     server.stop()

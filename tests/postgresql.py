@@ -9,10 +9,12 @@ from pathlib import Path
 
 
 class PostgresServer:
-    """Runs in a directory of its own on a loopback port; ends by its own control program."""
+    """Runs in a directory of its own on a loopback port; ends by its own control program.
 
-    def __init__(self, directory: Path, port: int) -> None:
-        self._data = directory / "data"
+    The directory is not among pytest's: these are closed to PostgreSQL's own user whenever a session begins.
+    """
+
+    def __init__(self, port: int) -> None:
         self._port = port
         self._databases = 0
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -21,12 +23,13 @@ class PostgresServer:
                 "PostgreSQL is missing: run `make test`, which installs it, or install the package postgresql"
             )
         self._bin = found[-1]
+        self._home = Path(tempfile.mkdtemp(prefix="branchwatch-postgresql-"))
+        self._data = self._home / "data"
         # PostgreSQL refuses to run as root; Debian's package brings a user for it.
         self._as_user: list[str] = []
-        self._directory = directory
         if os.geteuid() == 0:
             account = pwd.getpwnam("postgres")
-            os.chown(directory, account.pw_uid, account.pw_gid)
+            os.chown(self._home, account.pw_uid, account.pw_gid)
             self._as_user = [shutil.which("runuser") or "runuser", "-u", "postgres", "--"]
 
     def start(self) -> None:
@@ -49,13 +52,9 @@ class PostgresServer:
 
     def stop(self) -> None:
         self._run("pg_ctl", "--pgdata", str(self._data), "--wait", "--mode", "immediate", "stop")
+        shutil.rmtree(self._home)
 
     def _run(self, program: str, *args: str) -> None:
-        if self._as_user:  # pytest keeps its directories to itself, and closes them again in every session
-            temporary = Path(tempfile.gettempdir())
-            for folder in self._directory.parents:
-                if temporary in folder.parents and folder.stat().st_mode & 0o055 != 0o055:
-                    folder.chmod(folder.stat().st_mode | 0o055)
         subprocess.run(
             [*self._as_user, str(self._bin / program), *args],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, timeout=60, cwd="/",

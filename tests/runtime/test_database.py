@@ -30,10 +30,8 @@ async def numbers(database: Database) -> list[int]:
         return list((await connection.execute(text("SELECT number FROM thing ORDER BY number"))).scalars())
 
 
-async def test_a_postgresql_that_restarts_is_unavailable_for_a_while_and_nothing_else(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    server = PostgresServer(tmp_path_factory.mktemp("restarted"), free_port())
+async def test_a_postgresql_that_restarts_is_unavailable_for_a_while_and_nothing_else() -> None:
+    server = PostgresServer(free_port())
     server.start()
     database = Database(server.new_database())
     await make(database)
