@@ -65,13 +65,26 @@ class Instance:
     def close(self) -> None:
         """Close every connection; whoever uses one is waited for. Idempotent."""
         with self._alone():
-            for cursor in self._cursors.values():
-                cursor.close()
-            self._cursors.clear()
-            self._attached.clear()
-            root, self._root = self._root, None
-            if root is not None:
-                root.close()
+            self._close()
+
+    def restart(self) -> None:
+        """Close every connection and open the file again; whoever asks for a connection meanwhile waits.
+
+        Raises:
+            duckdb.Error: as :meth:`open` does; the file is closed then.
+        """
+        with self._alone():
+            self._close()
+            self.open()
+
+    def _close(self) -> None:
+        for cursor in self._cursors.values():
+            cursor.close()
+        self._cursors.clear()
+        self._attached.clear()
+        root, self._root = self._root, None
+        if root is not None:
+            root.close()
 
     @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -90,7 +90,7 @@ class RecentReadings:
         batch: ReadingBatch,
         packs: Sequence[PackId],
         new_series: Sequence[SeriesRow],
-        restart: Callable[[], None],
+        settle: Callable[[], None],
     ) -> int:
         """See :meth:`collector.store.TimeSeriesStore.append`.
 
@@ -98,12 +98,12 @@ class RecentReadings:
             batch: readings and events.
             packs: their packs.
             new_series: series used first.
-            restart: opens the file again after a commit that failed, whatever is left of its transaction.
+            settle: after a commit that failed, takes the layout from the file, which is opened again where it does not answer.
         """
         attempted = self.position + 1
         if self._in_doubt:
-            _log.warning("store opens its file again after a failed commit", position=attempted)
-            restart()
+            _log.warning("store looks whether a commit that failed is in its file", position=attempted)
+            settle()
             self.look()
             self._in_doubt = False
             if self.position == attempted:  # the one writer's last attempt had reached the file after all

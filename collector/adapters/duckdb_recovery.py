@@ -258,16 +258,8 @@ class Recovery:
 
     def missing(self, layout: Layout) -> list[tuple[StoreFile, str]]:
         """History files that are gone or not as long as they were written, and why."""
-        found = []
-        for file in layout.files:
-            try:
-                size = self._instance.path_of(file).stat().st_size
-            except FileNotFoundError:
-                found.append((file, "the file is missing"))
-                continue
-            if size != file.size:
-                found.append((file, f"it is {size} bytes long, expected {file.size}"))
-        return found
+        found = [(file, self._files.misses(file)) for file in layout.files]
+        return [(file, reason) for file, reason in found if reason is not None]
 
     def note(self, file: StoreFile, reason: str) -> None:
         """Set a history file aside and note the damage."""

@@ -92,6 +92,57 @@ async def test_damage_that_shows_while_a_query_reads_is_met(tmp_path: Path, cloc
         assert [damage.tier for damage in store.damages()] == [Tier.READINGS]
 
 
+async def test_a_file_that_vanishes_costs_its_day_and_no_query(tmp_path: Path, clock: ManualClock) -> None:
+    values = await days_of_history(tmp_path, clock, 3)
+    async with at(tmp_path, clock) as store:
+        history_files(tmp_path)[1].unlink()
+        assert await values_of(store) == values[0] + values[2]
+        assert [damage.reason for damage in store.damages()] == ["the file is missing"]
+        await keep_up(store, clock.now_ms())
+
+
+async def test_files_are_not_condemned_where_duckdb_gave_itself_up(tmp_path: Path) -> None:
+    """A checkpoint that may not make the file longer, as on a full or failing disk, ends a DuckDB with all its files."""
+    program = f"""
+import asyncio, resource, signal
+from pathlib import Path
+from runtime.clock import ManualClock
+from tests.collector.duckdb_parts import add, at, days_of_history, history_files, values_of
+
+async def main():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    directory, clock = Path({str(tmp_path)!r}), ManualClock({NOW_MS})
+    values = await days_of_history(directory, clock, 3)
+    async with at(directory, clock) as store:
+        for seq in range(10, 20):
+            await add(store, seq, [(0, {NOW_MS} + 20_000 * seq + n, hash((seq, n)) / 7) for n in range(20_000)])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+
+        def checkpoint():
+            with store._instance.cursor() as cursor:
+                cursor.execute("CHECKPOINT")
+
+        try:
+            await store._submit(store._writing, checkpoint)
+        except Exception as error:
+            print("checkpoint", type(error).__name__)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        found = await values_of(store)
+        assert found[:1500] == [value for day in values for value in day]
+        assert len(found) == 1500 + 200_000
+        assert store.damages() == ()
+        assert len(history_files(directory)) == 3
+
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    assert out.startswith(b"checkpoint DependencyUnavailable\n")
+
+
 async def test_damage_that_upkeep_meets_stops_it_once(tmp_path: Path, clock: ManualClock) -> None:
     values = await days_of_history(tmp_path, clock, 2)
     async with at(tmp_path, clock) as store:
@@ -261,5 +312,8 @@ def test_what_a_lock_or_a_full_disk_says_is_no_damage() -> None:
     assert not is_damage(duckdb.IOException("IO Error: Could not set lock on file: Conflicting lock is held (PID 4)"))
     assert not is_damage(duckdb.IOException("Could not write: No space left on device"))
     assert not is_damage(duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block"))
+    assert not is_damage(duckdb.IOException('Could not write file "a.duckdb": File too large'))
+    assert not is_damage(duckdb.IOException('Could not read from file "a.duckdb": Input/output error'))
+    assert not is_damage(duckdb.FatalException("database has been invalidated because of a previous fatal error"))
     assert not is_damage(duckdb.CatalogException("Table with name x does not exist"))
     assert is_damage(duckdb.Error("Corrupt database file: computed checksum 1 does not match"))
