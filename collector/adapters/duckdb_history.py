@@ -149,8 +149,8 @@ def _rows_in(path: Path) -> int:
     return 0 if row is None else int(row[1])
 
 
-def unavailable(what: str, error: duckdb.Error) -> DependencyUnavailable:
-    """A DuckDB error as the port says it."""
+def unavailable(what: str, error: duckdb.Error | OSError) -> DependencyUnavailable:
+    """An error of DuckDB or of the disk as the port says it."""
     return DependencyUnavailable(f"store {what}: {error}")
 
 

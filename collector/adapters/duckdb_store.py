@@ -386,3 +386,5 @@ class DuckDbStore:
         except duckdb.Error as error:
             self._note_end(error)
             raise unavailable(str(self._directory), error) from error
+        except OSError as error:  # of our own handling of files: the disk is as full or broken as DuckDB would find it
+            raise unavailable(str(self._directory), error) from error

@@ -1,6 +1,7 @@
 """What DuckDB's own layout owes: disk given back, few files, readers beside the upkeep, and series that keep their shelf."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -156,6 +157,25 @@ async def test_upkeep_that_fails_leaves_all_as_it_was_and_succeeds_when_repeated
         await keep_up(store, clock.now_ms())
         assert len(await values_of(store)) == 100
         assert len(history_files(tmp_path)) == 1
+
+
+async def test_a_disk_that_does_not_sync_fails_the_upkeep_as_the_port_says(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(number: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with at(tmp_path, clock) as store:
+        await add(store, 1, [(0, NOW_MS + number, float(number)) for number in range(100)])
+        clock.advance(DAY_MS)
+        await store.maintain(clock.now_ms())  # the next commits go to new tables
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", broken)
+            with pytest.raises(DependencyUnavailable, match="Input/output error"):
+                await store.maintain(clock.now_ms())
+        await keep_up(store, clock.now_ms())
+        assert len(await values_of(store)) == 100
+        assert store.damages() == ()
 
 
 async def test_a_registration_whose_answer_was_lost_is_found_out(
