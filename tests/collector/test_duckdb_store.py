@@ -97,6 +97,24 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     await store.close()
 
 
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_commit_whose_answer_was_lost_is_not_made_twice_though_upkeep_failed_as_well(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    batch = ReadingBatch.of([(0, 2000, 7.0)])
+    async with at(tmp_path, clock) as store:
+        await add(store, 1, [(0, 1000, 1.0)])
+        with monkeypatch.context() as patch:
+            patch.setattr(RecentReadings, "_insert", _insert_commit_then_fail(RecentReadings._insert))
+            with pytest.raises(DependencyUnavailable, match="answer lost"):
+                await store.append(batch, [], [])
+        store._registration_in_doubt = not ended
+        store._ended = ended
+        assert await store.append(batch, [], []) == 2
+        assert await values_of(store) == [1.0, 7.0]
+        assert await store.append(ReadingBatch.of([(0, 3000, 8.0)]), [], []) == 3
+
+
 @pytest.mark.parametrize("first", ["range", "maintain", "append"])
 async def test_a_file_that_could_not_be_opened_again_is_opened_by_whatever_comes_next(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, first: str
