@@ -155,6 +155,10 @@ class DuckDbStore:
         return self._layouts.current.replayable_from
 
     async def append(self, batch: ReadingBatch, packs: Sequence[PackId], new_series: Sequence[SeriesRow]) -> int:
+        oldest_ms = min(int(batch.observed_at_ms.min(initial=0)), *(event.observed_at_ms for event in batch.events), 0)
+        if oldest_ms < 0:
+            raise ValueError(f"append of a reading observed at {oldest_ms} ms, expected 0 (1970 UTC) or later")
+
         def append() -> int:
             self._settle()
             return self._recent.append(batch, packs, new_series, self._take_layout_or_restart)
