@@ -185,8 +185,14 @@ class DuckDbStore:
 
     def _register(self, change: Change, graves: Sequence[Callable[[], None]]) -> None:
         """Make a changed layout count. Called in the keeper's thread; the copy for a recovery is written there, too."""
-        self._recovery.copy(change(self._layouts.current))
-        self._writing.submit(self._store_layout, change, graves).result()
+        copied = change(self._layouts.current)
+        self._recovery.copy(copied)
+        try:
+            self._writing.submit(self._store_layout, change, graves).result()
+        except BaseException:
+            if not self._registration_in_doubt and self._layouts.current.version < copied.version:
+                self._recovery.withdraw(copied)
+            raise
         self._recovery.prune()
 
     def _store_layout(self, change: Change, graves: Sequence[Callable[[], None]]) -> None:

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from collector.adapters.duckdb_damage import is_damage
-from collector.adapters.duckdb_store import HISTORY, RECENT_FILE
+from collector.adapters.duckdb_store import HISTORY, RECENT_FILE, DuckDbStore
 from collector.store import HOUR_MS, Tier
 from contracts.errors import DependencyUnavailable
 from runtime.clock import ManualClock
@@ -276,6 +276,39 @@ async def test_an_older_copy_serves_where_the_newest_is_damaged(tmp_path: Path, 
     async with at(tmp_path, clock) as store:
         assert store.position == 2
         assert len(await values_of(store)) > 0
+
+
+@pytest.mark.parametrize("in_doubt", [False, True])
+async def test_a_copy_whose_registration_never_came_is_not_begun_from(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, in_doubt: bool
+) -> None:
+    values = await days_of_history(tmp_path, clock, 2)
+    async with at(tmp_path, clock) as store:
+        await add(store, 9, [(0, clock.now_ms(), -1.0)])
+        clock.advance(3 * HOUR_MS)
+        await store.maintain(clock.now_ms())  # the next commits go to new tables
+        with monkeypatch.context() as patch:
+            # It failed, or a kill came behind the copy, so that nothing after it happened.
+            patch.setattr(DuckDbStore, "_store_layout", killed)
+            store._registration_in_doubt = in_doubt
+            with pytest.raises(DependencyUnavailable, match="killed"):
+                await store.maintain(clock.now_ms())
+    async with at(tmp_path, clock) as store:
+        assert (await values_of(store))[-1] == -1.0
+    gone(tmp_path / RECENT_FILE)
+    async with at(tmp_path, clock) as store:
+        assert await values_of(store) == values[0] + values[1]
+        # The pack is asked for again: no copy claims it.
+        assert list((await store.load_committed())["BR1", "boot"]) == [(1, 2)]
+
+
+def killed(*_: object) -> None:
+    raise duckdb.IOException("killed")
+
+
+async def test_two_copies_are_kept(tmp_path: Path, clock: ManualClock) -> None:
+    await days_of_history(tmp_path, clock, 3)
+    assert len(list((tmp_path / HISTORY).glob("recovery-*"))) == 2
 
 
 async def test_a_file_that_another_process_holds_is_not_taken_for_damaged(tmp_path: Path, clock: ManualClock) -> None:
