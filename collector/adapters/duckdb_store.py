@@ -101,7 +101,7 @@ class DuckDbStore:
         again = self._recovery.put_back(self._layouts.current)
         if again:
             _log.info("files that were damaged are read again", files=[file.name for file in again])
-            self._store_layout(lambda present: present.with_files((), again), ())
+            self._store_layout(lambda present: present.with_files((), again).whole(file.day_ms for file in again), ())
         self._recent.look()
         self._opened = True
 
@@ -266,9 +266,11 @@ class DuckDbStore:
                 again = [
                     replace(readings, rolled=False)
                     for readings in present.of(FileTier.READINGS)
-                    if readings.day_ms < file.to_ms and file.from_ms < readings.day_ms + DAY_MS
+                    if readings.day_ms not in present.incomplete
+                    and file.meets(readings.day_ms, readings.day_ms + DAY_MS)
                 ]
-            return present.with_files([file, *again], again)
+            lacking = [file.day_ms] if file.tier is FileTier.READINGS else []
+            return present.with_files([file, *again], again).lacking(lacking)
 
         self._store_layout(change, [lambda: self._files.let_go(file)])
 

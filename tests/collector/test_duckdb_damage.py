@@ -12,11 +12,11 @@ import pytest
 
 from collector.adapters.duckdb_damage import is_damage
 from collector.adapters.duckdb_store import HISTORY, RECENT_FILE, DuckDbStore
-from collector.store import HOUR_MS, Tier
+from collector.store import HOUR_MS, MINUTE_MS, Tier
 from contracts.errors import DependencyUnavailable
 from runtime.clock import ManualClock
 from tests.collector.duckdb_parts import DAY_MS, add, at, days_of_history, history_files, made, values_of
-from tests.collector.stores import NOW_MS, keep_up
+from tests.collector.stores import NOW_MS, RETENTION, keep_up
 
 Damaging = Callable[[Path], None]
 
@@ -154,6 +154,39 @@ async def test_damage_that_upkeep_meets_stops_it_once(tmp_path: Path, clock: Man
         await keep_up(store, clock.now_ms())
         assert await values_of(store) == [-1.0, *values[1]]
         assert len(store.damages()) == 1
+
+
+@pytest.mark.parametrize("lost", ["damaged", "expired"])
+async def test_a_late_reading_is_added_to_roll_ups_whose_readings_are_not_there(
+    tmp_path: Path, clock: ManualClock, lost: str
+) -> None:
+    await days_of_history(tmp_path, clock, 3, a_day=20_000)
+    begin_ms = NOW_MS - 3 * DAY_MS
+    lengths_ms = [HOUR_MS, DAY_MS]
+    if lost == "damaged":
+        zeroed(history_files(tmp_path)[0])
+    else:
+        short = RETENTION.model_copy(update={"readings_days": 6})
+        async with at(tmp_path, clock, retention=short) as store:
+            await keep_up(store, clock.now_ms())
+        assert len(history_files(tmp_path)) < 3
+        lengths_ms.append(MINUTE_MS)  # written only where the readings go: there are 14 in a minute
+    async with at(tmp_path, clock) as store:
+
+        async def counted() -> None:
+            for length_ms in lengths_ms:
+                found = (await store.buckets([0], begin_ms, begin_ms + DAY_MS, length_ms))[0]
+                assert int(found.count.sum()) == 20_000 + late
+                assert float(found.increase.sum()) == 19_999.0
+                assert float(found.minimum.min()) == (0.0 if not late else -1.0)
+
+        for late in range(3):
+            if late:
+                await add(store, 1000 + late, [(0, begin_ms + HOUR_MS + late, -1.0)], live=False)
+                await counted()
+                clock.advance(4 * HOUR_MS)
+                await keep_up(store, clock.now_ms())
+            await counted()
 
 
 @pytest.mark.parametrize("damage", DAMAGINGS)

@@ -202,7 +202,7 @@ async def test_no_generation_goes_before_all_its_rows_are_in_files(
         days = Compaction._days
         with monkeypatch.context() as patch:
             patch.setattr(Compaction, "_days", lambda *args: days(*args)[1:])
-            with pytest.raises(DependencyUnavailable, match="2 rows went into files and 0 .* expected 3"):
+            with pytest.raises(DependencyUnavailable, match=r"2 rows went into files and 0 .* expected 3"):
                 await store.maintain(clock.now_ms())
         assert await values_of(store) == [0.0, 1.0, 2.0]
         await keep_up(store, clock.now_ms())
