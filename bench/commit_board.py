@@ -7,8 +7,8 @@ import numpy as np
 
 from contracts.readings import Int64s
 
-LONGEST_LAG_MS: Final = 20_000
-"""Longer lags are counted as this one."""
+LONGEST_LAG_MS: Final = 120_000
+"""Longer lags are counted together, one place behind this one."""
 
 _FIRST_LAG: Final = 3
 
@@ -25,7 +25,7 @@ class CommitBoard:
     @classmethod
     def make(cls, path: Path) -> Self:
         """A new board in a file."""
-        return cls(np.memmap(path, dtype=np.int64, mode="w+", shape=(_FIRST_LAG + 1 + LONGEST_LAG_MS,)))
+        return cls(np.memmap(path, dtype=np.int64, mode="w+", shape=(_FIRST_LAG + LONGEST_LAG_MS + 2,)))
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -48,7 +48,7 @@ class CommitBoard:
         return int(self._counts[2])
 
     def lags(self) -> Int64s:
-        """Live readings by milliseconds from observation to commit, shape (LONGEST_LAG_MS + 1,)."""
+        """Live readings by milliseconds from observation to commit, shape (LONGEST_LAG_MS + 2,); the last place holds all longer ones."""
         return np.array(self._counts[_FIRST_LAG:])
 
     def note_devices(self, count: int) -> None:
@@ -64,13 +64,17 @@ class CommitBoard:
             lags_ms: of its live readings, milliseconds.
         """
         if len(lags_ms):
-            counts = np.bincount(np.clip(lags_ms, 0, LONGEST_LAG_MS))
+            counts = np.bincount(np.clip(lags_ms, 0, LONGEST_LAG_MS + 1))
             self._counts[_FIRST_LAG : _FIRST_LAG + len(counts)] += counts
         self._counts[1] += readings
         self._counts[0] = packs
 
 
 def quantile(lags: Int64s, share: float) -> int | None:
-    """Milliseconds within which such a share of readings was committed; ``None`` where there were none."""
+    """Milliseconds within which such a share of readings was committed.
+
+    ``None`` where there were none, or where it took longer than :data:`LONGEST_LAG_MS`.
+    """
     total = int(lags.sum())
-    return None if total == 0 else int(np.searchsorted(np.cumsum(lags), share * total))
+    found = int(np.searchsorted(np.cumsum(lags), share * total))
+    return None if total == 0 or found > LONGEST_LAG_MS else found

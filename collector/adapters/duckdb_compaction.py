@@ -12,6 +12,7 @@ from collector.adapters.duckdb_layout import DAY_MS, FileTier, Layout, StoreFile
 from collector.adapters.duckdb_recent import Committed, insert_columns, pack_columns, runs_of
 from collector.adapters.duckdb_roll_ups import union
 from collector.intervals import IntervalSet
+from contracts.errors import DependencyUnavailable
 
 
 class Compaction:
@@ -32,12 +33,17 @@ class Compaction:
 
         Returns:
             New files.
+
+        Raises:
+            DependencyUnavailable: they do not hold all rows that are not past their retention.
         """
         written = []
+        left_out = 0
         number = layout.next_file
         reading, event = sql.table("reading", generation), sql.table("event", generation)
         for day, rows in self._days(reading):
             if (day + 1) * DAY_MS <= readings_from_ms:
+                left_out += rows
                 continue
             fill = _sorted_readings(reading, day * DAY_MS)
             file = self._files.write(number, FileTier.READINGS, rows, fill, day * DAY_MS)
@@ -46,7 +52,9 @@ class Compaction:
                 number += 1
         months: dict[str, list[tuple[int, int]]] = {}
         for day, rows in self._days(event):
-            if (day + 1) * DAY_MS > events_from_ms:
+            if (day + 1) * DAY_MS <= events_from_ms:
+                left_out += rows
+            else:
                 begin = StoreFile(0, FileTier.EVENTS, day * DAY_MS, 0, 0, 0)
                 months.setdefault(begin.period, []).append((day, rows))
         for days in months.values():
@@ -56,8 +64,20 @@ class Compaction:
             if file is not None:
                 written.append(file)
                 number += 1
+        there = self._count(reading) + self._count(event)
+        put = sum(file.rows for file in written)
+        if put + left_out != there:  # nothing of the generation goes before all of it is in its place
+            raise DependencyUnavailable(
+                f"store generation {generation}: {put} rows went into files and {left_out} are past their retention, "
+                f"expected {there} in all; they stay where they are"
+            )
         self._write_snapshot(layout, generation)
         return written
+
+    def _count(self, name: str) -> int:
+        with self._instance.cursor() as cursor:
+            row = cursor.execute(f"SELECT count(*) FROM {name}").fetchone()
+        return 0 if row is None else int(row[0])
 
     def _days(self, name: str) -> list[tuple[int, int]]:
         with self._instance.cursor() as cursor:

@@ -22,7 +22,8 @@ DAMAGED: Final = ".damaged"
 
 _NOT_DAMAGE: Final = (
     "lock on file", "Permission denied", "No space left", "Too many open files", "Out of Memory", "Read-only file system",
-    "newer version", "Disk quota", "Interrupted", "Cannot allocate memory",
+    "newer version", "Disk quota", "Interrupted", "Cannot allocate memory", "File too large", "Input/output error",
+    "invalidated",
 )  # fmt: skip
 _DAMAGE: Final = (
     "Corrupt", "checksum", "not a valid DuckDB database", "Could not read enough bytes", "Failed to deserialize",
@@ -31,12 +32,20 @@ _DAMAGE: Final = (
 
 
 def is_damage(error: duckdb.Error) -> bool:
-    """Whether an error tells of a file's contents, and not of a lock, space, memory or permissions."""
+    """Whether an error tells of a file's contents, and not of a lock, space, memory, permissions or a failed device.
+
+    It does not say which file: a file is condemned only after it was examined by itself.
+    """
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException) or any(word in text for word in _NOT_DAMAGE):
         return False
     kinds = (duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
     return isinstance(error, kinds) or any(word in text for word in _DAMAGE)
+
+
+def ends_instance(error: duckdb.Error) -> bool:
+    """Whether DuckDB serves nothing more after it until its files are opened again, whichever file it was about."""
+    return isinstance(error, duckdb.FatalException | duckdb.InternalException) or "invalidated" in str(error)
 
 
 def sync_directory(directory: Path) -> None:

@@ -117,29 +117,40 @@ class HistoryFiles:
 
     def counted(self, file: StoreFile) -> StoreFile | None:
         """The file with the number of its rows; ``None`` where it cannot be read."""
-        with self._instance.cursor() as cursor:
-            try:
-                alias = self._instance.attach(cursor, file)
-                row = cursor.execute(f"SELECT bit_xor(hash(data)), count(*) FROM {alias}.data AS data").fetchone()
-            except duckdb.Error:
-                return None
-        return None if row is None else replace(file, rows=row[1])
+        try:
+            return replace(file, rows=_rows_in(self._instance.path_of(file)))
+        except duckdb.Error:
+            return None
 
     def examine(self, file: StoreFile) -> duckdb.Error | None:
-        """Read every row of a file; what went wrong, if anything."""
-        with self._instance.cursor() as cursor:
-            try:
-                alias = self._instance.attach(cursor, file)
-                row = cursor.execute(f"SELECT bit_xor(hash(data)), count(*) FROM {alias}.data AS data").fetchone()
-            except duckdb.Error as error:
-                return error
-        if row is None or row[1] != file.rows:
-            return duckdb.IOException(f"Corrupt: {row and row[1]} rows where {file.rows} were written")
-        return None
+        """Read every row of a file, by itself: what befell the store's DuckDB says nothing of it. What is wrong, if anything."""
+        wrong = self.misses(file)
+        if wrong is not None:
+            return duckdb.IOException(f"Corrupt: {wrong}")
+        try:
+            rows = _rows_in(self._instance.path_of(file))
+        except duckdb.Error as error:
+            return error
+        return None if rows == file.rows else duckdb.IOException(f"Corrupt: {rows} rows where {file.rows} were written")
+
+    def misses(self, file: StoreFile) -> str | None:
+        """Whether a file is gone or not as long as it was written, and how."""
+        try:
+            size = self._instance.path_of(file).stat().st_size
+        except FileNotFoundError:
+            return "the file is missing"
+        return None if size == file.size else f"it is {size} bytes long, expected {file.size}"
 
 
-def unavailable(what: str, error: duckdb.Error) -> DependencyUnavailable:
-    """A DuckDB error as the port says it."""
+def _rows_in(path: Path) -> int:
+    """Read a whole file with a DuckDB of its own; how many rows there are."""
+    with duckdb.connect(str(path), read_only=True, config={"threads": 1, "memory_limit": "64MB"}) as file:
+        row = file.execute("SELECT bit_xor(hash(data)), count(*) FROM data").fetchone()
+    return 0 if row is None else int(row[1])
+
+
+def unavailable(what: str, error: duckdb.Error | OSError) -> DependencyUnavailable:
+    """An error of DuckDB or of the disk as the port says it."""
     return DependencyUnavailable(f"store {what}: {error}")
 
 

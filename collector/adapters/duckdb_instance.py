@@ -37,6 +37,7 @@ class Instance:
         self._gate = threading.Condition()
         self._in_use = 0
         self._restarting = False
+        self._held = threading.local()  # how often this thread holds its connection
 
     def open(self) -> None:
         """Open the file, or make it.
@@ -64,27 +65,46 @@ class Instance:
     def close(self) -> None:
         """Close every connection; whoever uses one is waited for. Idempotent."""
         with self._alone():
-            for cursor in self._cursors.values():
-                cursor.close()
-            self._cursors.clear()
-            self._attached.clear()
-            root, self._root = self._root, None
-            if root is not None:
-                root.close()
+            self._close()
+
+    def restart(self) -> None:
+        """Close every connection and open the file again; whoever asks for a connection meanwhile waits.
+
+        Raises:
+            duckdb.Error: as :meth:`open` does; the file is closed then.
+        """
+        with self._alone():
+            self._close()
+            self.open()
+
+    def _close(self) -> None:
+        for cursor in self._cursors.values():
+            cursor.close()
+        self._cursors.clear()
+        self._attached.clear()
+        root, self._root = self._root, None
+        if root is not None:
+            root.close()
 
     @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """This thread's connection. Not to be held while another thread of the store is waited for.
 
+        A thread that holds it gets it again at once, also while a restart waits for this thread.
+
         Raises:
             DependencyUnavailable: the store is not open.
         """
+        depth = getattr(self._held, "depth", 0)
         with self._gate:
-            self._gate.wait_for(lambda: not self._restarting)
+            if not depth:
+                self._gate.wait_for(lambda: not self._restarting)
             self._in_use += 1
+        self._held.depth = depth + 1
         try:
             yield self._mine()
         finally:
+            self._held.depth = depth
             with self._gate:
                 self._in_use -= 1
                 self._gate.notify_all()

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -99,6 +99,7 @@ class Layout:
             speak for all that is in ``files``; 0 where none was.
         replayable_from: position of its last commit.
         next_file: number of the next file.
+        incomplete: begins of days whose roll-ups count readings that are there no more, by damage or by retention.
     """
 
     version: int = 0
@@ -107,6 +108,7 @@ class Layout:
     snapshot: int = 0
     replayable_from: int = 0
     next_file: int = 1
+    incomplete: tuple[int, ...] = ()
 
     def of(self, *tiers: FileTier) -> list[StoreFile]:
         """Files of some tiers, by number."""
@@ -118,7 +120,17 @@ class Layout:
         kept = [file for file in self.files if file.number not in numbers]
         files = tuple(sorted((*kept, *new), key=lambda file: file.number))
         next_file = max([self.next_file, *(file.number + 1 for file in new)])
-        return replace(self, version=self.version + 1, files=files, next_file=next_file)
+        rolled = [file for file in files if file.tier in ROLL_UPS]
+        incomplete = tuple(day for day in self.incomplete if any(file.meets(day, day + DAY_MS) for file in rolled))
+        return replace(self, version=self.version + 1, files=files, next_file=next_file, incomplete=incomplete)
+
+    def lacking(self, days: Iterable[int]) -> "Layout":
+        """The same, some days' readings incomplete."""
+        return replace(self, incomplete=tuple(sorted({*self.incomplete, *days})))
+
+    def whole(self, days: Iterable[int]) -> "Layout":
+        """The same, some days' readings complete again."""
+        return replace(self, incomplete=tuple(sorted(set(self.incomplete).difference(days))))
 
     def encoded(self) -> str:
         """As JSON."""

@@ -11,7 +11,7 @@ from collector.adapters import duckdb_schema as sql
 from collector.adapters.duckdb_compaction import first_newest_of, newest_of
 from collector.adapters.duckdb_layout import DAY_MS, ROLL_UPS, FileTier, StoreFile
 from collector.adapters.duckdb_roll_ups import union
-from collector.adapters.duckdb_sums import Sums, buckets_by_series, joined, summed_up
+from collector.adapters.duckdb_sums import Sums, added, buckets_by_series, joined, summed_up
 from collector.adapters.duckdb_view import Columns, View
 from collector.store import Buckets, SeriesRange
 from contracts.readings import EventReading, ReadingBatch
@@ -122,9 +122,11 @@ def buckets(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_
     rolled = [file for file in files if file.rolled]
     loose_files = [file for file in files if not file.rolled]
     loose = _sums_of(view.values(loose_files, from_ms, to_ms, series, recent=True))
-    sums = _rolled(view, series, from_ms, to_ms, bucket_ms)
+    length_ms, sums = _rolled(view, series, from_ms, to_ms, bucket_ms)
     if sums is not None:
         days = np.array(sorted({file.day_ms // DAY_MS for file in files}), np.int64)
+        lacking = np.array(view.layout.incomplete, np.int64) // DAY_MS
+        sums, loose = _with_late(sums, loose, lacking, length_ms)
         changed = np.isin(_series_days(sums), _series_days(loose)) & np.isin(sums.begin // DAY_MS, days)
         sums = sums.chosen(~changed)
         rolled = _without_roll_ups(rolled, sums, series)
@@ -142,19 +144,29 @@ def _sums_of(columns: Columns) -> Sums:
     return Sums.of_readings(columns["series"], columns["observed_at"], columns["value"])
 
 
-def _rolled(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> Sums | None:
-    """Roll-ups of the longest length that divides the bucket's."""
+def _with_late(
+    sums: Sums, loose: Sums, lacking: np.ndarray[Any, np.dtype[np.int64]], length_ms: int
+) -> tuple[Sums, Sums]:
+    """Roll-ups that cannot be made again from readings, with the late readings of their days; and the other readings."""
+    late = np.isin(loose.begin // DAY_MS, lacking) & np.isin(_series_days(loose), _series_days(sums))
+    if not late.any():
+        return sums, loose
+    return added(sums, summed_up(loose.chosen(late), length_ms)), loose.chosen(~late)
+
+
+def _rolled(view: View, series: Sequence[int], from_ms: int, to_ms: int, bucket_ms: int) -> tuple[int, Sums | None]:
+    """Roll-ups of the longest length that divides the bucket's, and the length."""
     for tier, length_ms in sorted(ROLL_UPS.items(), key=lambda item: -item[1]):
         if bucket_ms % length_ms == 0:
             query = view.roll_ups(tier, length_ms, from_ms, to_ms, series)
             if query is None:
-                return None
+                return length_ms, None
             columns = view.columns(query)
             columns["count"] = columns["count"].astype(np.int64)
             columns["series"] = view.shelves.series_on(columns["shelf"])
             order = np.lexsort((columns["begin"], columns["series"]))
-            return Sums(*(columns[name][order] for name in sql.SUMS))
-    return None
+            return length_ms, Sums(*(columns[name][order] for name in sql.SUMS))
+    return bucket_ms, None
 
 
 def _series_days(sums: Sums) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -64,7 +64,7 @@ class RecentReadings:
         self._clock = clock
         self._most_readings: Final = most_readings
         self._in_newest = 0
-        self._in_doubt = False  # the last commit's outcome is unknown: look before writing again
+        self._in_doubt: int | None = None  # position of a commit whose outcome is unknown: look before writing again
         self.position = 0
         self.committed: Committed = {}
 
@@ -90,7 +90,7 @@ class RecentReadings:
         batch: ReadingBatch,
         packs: Sequence[PackId],
         new_series: Sequence[SeriesRow],
-        restart: Callable[[], None],
+        settle: Callable[[], None],
     ) -> int:
         """See :meth:`collector.store.TimeSeriesStore.append`.
 
@@ -98,16 +98,16 @@ class RecentReadings:
             batch: readings and events.
             packs: their packs.
             new_series: series used first.
-            restart: opens the file again after a commit that failed, whatever is left of its transaction.
+            settle: after a commit that failed, takes the layout from the file, which is opened again where it does not answer.
         """
-        attempted = self.position + 1
-        if self._in_doubt:
-            _log.warning("store opens its file again after a failed commit", position=attempted)
-            restart()
+        if self._in_doubt is not None:
+            _log.warning("store looks whether a commit that failed is in its file", position=self._in_doubt)
+            settle()
             self.look()
-            self._in_doubt = False
-            if self.position == attempted:  # the one writer's last attempt had reached the file after all
+            tried, self._in_doubt = self._in_doubt, None
+            if self.position == tried:  # the one writer's last attempt had reached the file after all
                 return self.position
+        attempted = self.position + 1
         known = sum(pack.seq in self.committed.get((pack.branch_id, pack.boot), ()) for pack in packs)
         if packs and known == len(packs):
             return self.position
@@ -115,12 +115,12 @@ class RecentReadings:
             raise ValueError(
                 f"append of {len(packs)} packs: {known} of them are committed already, expected none or all"
             )
-        self._in_doubt = True
+        self._in_doubt = attempted
         if self._in_newest >= self._most_readings:
             self.begin_generation()
         with self._instance.transaction() as cursor:
             self._insert(cursor, batch, packs, new_series, attempted)
-        self._in_doubt = False
+        self._in_doubt = None
         self.position = attempted
         self._in_newest += len(batch) + len(batch.events)
         for pack in packs:

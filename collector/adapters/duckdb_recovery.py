@@ -75,10 +75,17 @@ class Recovery:
                 cursor.execute(f"CREATE TABLE {alias}.{name} AS FROM {sql.table(name, layout.snapshot)}")
             cursor.execute(f"CREATE TABLE {alias}.layout AS SELECT ? AS document", [layout.encoded()])
 
-        self._files.write_other(f"{_COPY}{layout.version:010d}.duckdb", fill)
+        self._files.write_other(self._copy_of(layout).name, fill)
+
+    def withdraw(self, layout: Layout) -> None:
+        """Remove the copy of a layout that was not registered after all."""
+        self._copy_of(layout).unlink(missing_ok=True)
+
+    def _copy_of(self, layout: Layout) -> Path:
+        return self._history / f"{_COPY}{layout.version:010d}.duckdb"
 
     def prune(self) -> None:
-        """Remove all copies but the newest."""
+        """Remove all copies but the two newest: one may be damaged."""
         for path in self._copies()[:-_COPIES]:
             path.unlink(missing_ok=True)
 
@@ -224,6 +231,9 @@ class Recovery:
 
     def _clear(self, layout: Layout) -> Layout:
         """Remove what a kill left: unfinished files, files not yet or no longer registered, tables of nobody."""
+        for copy in self._copies():
+            if _version(copy) > layout.version:  # its registration never came: it tells of files that are not
+                copy.unlink()
         known = {file.name for file in (*layout.files, *self.put_back(layout))}
         for path in self._history.iterdir():
             history = path.name.endswith(".duckdb") and path.name.count("-") == 2
@@ -258,16 +268,8 @@ class Recovery:
 
     def missing(self, layout: Layout) -> list[tuple[StoreFile, str]]:
         """History files that are gone or not as long as they were written, and why."""
-        found = []
-        for file in layout.files:
-            try:
-                size = self._instance.path_of(file).stat().st_size
-            except FileNotFoundError:
-                found.append((file, "the file is missing"))
-                continue
-            if size != file.size:
-                found.append((file, f"it is {size} bytes long, expected {file.size}"))
-        return found
+        found = [(file, self._files.misses(file)) for file in layout.files]
+        return [(file, reason) for file, reason in found if reason is not None]
 
     def note(self, file: StoreFile, reason: str) -> None:
         """Set a history file aside and note the damage."""

@@ -12,7 +12,7 @@ from collector.adapters.duckdb_history import Draft, HistoryFiles
 from collector.adapters.duckdb_instance import Instance
 from collector.adapters.duckdb_layout import DAY_MS, ROLL_UPS, FileTier, Layout, StoreFile
 from collector.adapters.duckdb_recent import insert_columns
-from collector.adapters.duckdb_sums import Sums, summed_up
+from collector.adapters.duckdb_sums import Sums, added, summed_up
 from contracts.readings import Int32s
 
 PAYS_FROM: Final = 20
@@ -49,12 +49,15 @@ class DayRollUps:
         """
         day_ms = day[0].day_ms
         new = [file for file in day if not file.rolled]
+        lacking = day_ms in layout.incomplete
         affected = None if final or len(new) == len(day) else self._series_of(new)
         written = []
         for tier, length_ms in ROLL_UPS.items():
             there = self._rolled_series(layout, tier, day_ms)
-            skipped = there if final and not new else np.array([], np.int32)
+            skipped = there if lacking or (final and not new) else np.array([], np.int32)
             fill = self._filling(day, day_ms, length_ms, affected, there, skipped, final=final)
+            if lacking and new and len(there):
+                fill = self._adding(fill, self._source(layout, tier, day_ms), new, day_ms, length_ms, there)
             file = self._files.write(number, tier, sum(file.rows for file in day) // PAYS_FROM, fill)
             if file is not None:
                 written.append(file)
@@ -83,6 +86,45 @@ class DayRollUps:
                     insert_columns(draft.cursor, draft.table, _columns(rows, length_ms))
 
         return fill
+
+    def _adding(
+        self,
+        fill: Callable[[Draft], None],
+        rolled: str,
+        new: Sequence[StoreFile],
+        day_ms: int,
+        length_ms: int,
+        there: Int32s,
+    ) -> Callable[[Draft], None]:
+        """Of series with roll-ups whose readings are not all there: what is new added to what they say."""
+
+        def fill_more(draft: Draft) -> None:
+            fill(draft)
+            for readings in self._readings(new, day_ms, there):
+                late = summed_up(readings, length_ms)
+                shelves = ", ".join(map(str, np.unique(late.series).tolist()))
+                found = draft.cursor.execute(
+                    f"SELECT * FROM ({rolled}) WHERE shelf IN ({shelves}) "
+                    "QUALIFY source = max(source) OVER (PARTITION BY shelf) ORDER BY shelf, slot"
+                ).fetchnumpy()
+                found["series"] = found["shelf"].astype(np.int32)
+                found["begin"] = found["slot"].astype(np.int64) * length_ms
+                found["count"] = found["count"].astype(np.int64)
+                rows = added(Sums(*(found[name] for name in sql.SUMS)), late)
+                insert_columns(draft.cursor, draft.table, _columns(rows, length_ms))
+
+        return fill_more
+
+    def _source(self, layout: Layout, tier: FileTier, day_ms: int) -> str:
+        """Query for the roll-ups of a day, the higher ``source`` the later."""
+        low, high = day_ms // ROLL_UPS[tier], (day_ms + DAY_MS) // ROLL_UPS[tier]
+        files = [file for file in layout.of(tier) if file.meets(day_ms, day_ms + DAY_MS)]
+        with self._instance.cursor() as cursor:
+            return union(
+                f"SELECT *, {file.number} AS source FROM {self._instance.attach(cursor, file)}.data "
+                f"WHERE slot >= {low} AND slot < {high}"
+                for file in files
+            )
 
     def _readings(self, day: Sequence[StoreFile], day_ms: int, affected: Int32s | None) -> Iterator[Sums]:
         """The day's readings of some series, in order, some series at a time."""

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 import duckdb
 
 from collector.adapters import duckdb_queries, duckdb_scans
-from collector.adapters.duckdb_damage import DAMAGED, DamageRecord, is_damage
+from collector.adapters.duckdb_damage import DAMAGED, DamageRecord, ends_instance, is_damage
 from collector.adapters.duckdb_history import HistoryFiles, unavailable
 from collector.adapters.duckdb_instance import Instance
 from collector.adapters.duckdb_layout import DAY_MS, ROLL_UPS, FileTier, Layout, Layouts, StoreFile
@@ -74,9 +74,11 @@ class DuckDbStore:
         )
         self._upkeep = DuckDbUpkeep(
             self._instance, self._layouts, self._files, self._recovery, self._register,
-            lambda: self._writing.submit(self._recent.begin_generation).result(), settings, retention,
+            lambda: self._writing.submit(self._begin_generation).result(), settings, retention,
         )  # fmt: skip
         self._registration_in_doubt = False
+        self._opened = False
+        self._ended = False  # DuckDB serves nothing more until the file is opened again
         self._closed = False
 
     # -- opening -----------------------------------------------------------------------------------------------------
@@ -99,23 +101,48 @@ class DuckDbStore:
         again = self._recovery.put_back(self._layouts.current)
         if again:
             _log.info("files that were damaged are read again", files=[file.name for file in again])
-            self._store_layout(lambda present: present.with_files((), again), ())
+            self._store_layout(lambda present: present.with_files((), again).whole(file.day_ms for file in again), ())
         self._recent.look()
+        self._opened = True
 
     def _restart(self) -> None:
         """Open the file again; whatever failed, its transaction dies with its connection."""
-        self._instance.close()
+        path = self._directory / RECENT_FILE
+        if not path.exists():  # DuckDB would make an empty one, and nothing would look for the copies any more
+            raise DependencyUnavailable(f"store {path}: the file is missing; restart this process to recover")
+        _log.warning("store opens its file again", path=str(path))
         try:
-            self._instance.open()
-            with self._instance.transaction() as cursor:
-                row = cursor.execute("SELECT document FROM layout").fetchone()
+            self._instance.restart()
+            self._take_layout()
         except duckdb.Error as error:
             self._instance.close()
             advice = "; restart this process, and it is set aside" if is_damage(error) else ""
             raise DependencyUnavailable(f"store {self._directory / RECENT_FILE}: {error}{advice}") from error
+        self._ended = False
+
+    def _take_layout(self) -> None:
+        """Go by the layout in the file."""
+        with self._instance.transaction() as cursor:
+            row = cursor.execute("SELECT document FROM layout").fetchone()
         if row is not None:
-            self._layouts.publish(Layout.decoded(row[0]))
+            layout = Layout.decoded(row[0])
+            if layout != self._layouts.current:
+                self._layouts.publish(layout)
         self._registration_in_doubt = False
+
+    def _is_down(self) -> bool:
+        return self._opened and (self._ended or not self._instance.is_open)
+
+    def _note_end(self, error: duckdb.Error) -> bool:
+        if not ends_instance(error):
+            return False
+        self._ended = True
+        return True
+
+    def _ready(self) -> None:
+        """Have the file opened again where that is needed, by the writer's thread; called in the others."""
+        if self._is_down():
+            self._writing.submit(self._settle).result()
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -128,22 +155,44 @@ class DuckDbStore:
         return self._layouts.current.replayable_from
 
     async def append(self, batch: ReadingBatch, packs: Sequence[PackId], new_series: Sequence[SeriesRow]) -> int:
+        oldest_ms = min(int(batch.observed_at_ms.min(initial=0)), *(event.observed_at_ms for event in batch.events), 0)
+        if oldest_ms < 0:
+            raise ValueError(f"append of a reading observed at {oldest_ms} ms, expected 0 (1970 UTC) or later")
+
         def append() -> int:
             self._settle()
-            return self._recent.append(batch, packs, new_series, self._restart)
+            return self._recent.append(batch, packs, new_series, self._take_layout_or_restart)
 
         return await self._submit(self._writing, append)
 
     def _settle(self) -> None:
-        """After a registration whose outcome nobody saw: go by what the file says."""
-        if self._registration_in_doubt:
+        """Open the file again where that is needed; after a registration whose outcome nobody saw go by what the file says.
+
+        A transaction that failed is rolled back: where DuckDB still answers, reads go on though nothing can be written.
+        """
+        if self._is_down():
             self._restart()
             self._recent.look()
+        elif self._registration_in_doubt:
+            self._take_layout_or_restart()
+            self._recent.look()
+
+    def _take_layout_or_restart(self) -> None:
+        try:
+            self._take_layout()
+        except duckdb.Error:
+            self._restart()
 
     def _register(self, change: Change, graves: Sequence[Callable[[], None]]) -> None:
         """Make a changed layout count. Called in the keeper's thread; the copy for a recovery is written there, too."""
-        self._recovery.copy(change(self._layouts.current))
-        self._writing.submit(self._store_layout, change, graves).result()
+        copied = change(self._layouts.current)
+        self._recovery.copy(copied)
+        try:
+            self._writing.submit(self._store_layout, change, graves).result()
+        except BaseException:
+            if not self._registration_in_doubt and self._layouts.current.version < copied.version:
+                self._recovery.withdraw(copied)
+            raise
         self._recovery.prune()
 
     def _store_layout(self, change: Change, graves: Sequence[Callable[[], None]]) -> None:
@@ -152,23 +201,30 @@ class DuckDbStore:
         self._registration_in_doubt = True
         with self._instance.transaction() as cursor:
             store_layout(cursor, layout)
+        self._layouts.publish(layout, graves)
+        self._registration_in_doubt = False
         with self._instance.cursor() as cursor, contextlib.suppress(duckdb.TransactionException):
             # So that the log holds commits only, and its loss takes back no registration. Not while others write.
             cursor.execute("CHECKPOINT")
+
+    def _begin_generation(self) -> None:
+        self._settle()
+        self._registration_in_doubt = True
+        self._recent.begin_generation()
         self._registration_in_doubt = False
-        self._layouts.publish(layout, graves)
 
     async def maintain(self, now_ms: int) -> Upkeep:
         return await self._submit(self._keeping, lambda: self._watched(lambda: self._upkeep.step(now_ms)))
 
     def _watched(self, step: Callable[[], _T]) -> _T:
         """Upkeep that meets a damaged file sets it aside, and goes on without it the next time."""
+        self._ready()
         try:
             return step()
         except duckdb.Error as error:
-            if is_damage(error):
-                for file, reason in self._damaged(self._layouts.current.files):
-                    self._writing.submit(self._condemn, file, reason).result()
+            self._note_end(error)
+            for file, reason in self._damaged(self._layouts.current.files, error):
+                self._writing.submit(self._condemn, file, reason).result()
             raise
 
     # -- damage ------------------------------------------------------------------------------------------------------
@@ -176,13 +232,19 @@ class DuckDbStore:
     def damages(self) -> Sequence[Damage]:
         return self._damages.all()
 
-    def _damaged(self, files: Sequence[StoreFile]) -> list[tuple[StoreFile, str]]:
-        """Files whose contents cannot be read, and why."""
+    def _damaged(self, files: Sequence[StoreFile], error: duckdb.Error) -> list[tuple[StoreFile, str]]:
+        """Files that are gone or, where an error told of damage, cannot be read by themselves; and why."""
         found = []
+        present = {file.number for file in self._layouts.current.files}
         for file in dict.fromkeys(files):
-            error = self._files.examine(file)
-            if error is not None and is_damage(error):
-                found.append((file, str(error)))
+            if file.number not in present:
+                continue  # another thread met it, too
+            reason = self._files.misses(file)
+            if reason is None and is_damage(error):
+                wrong = self._files.examine(file)
+                reason = str(wrong) if wrong is not None and is_damage(wrong) else None
+            if reason is not None:
+                found.append((file, reason))
         return found
 
     def _condemn(self, file: StoreFile, reason: str) -> None:
@@ -204,9 +266,11 @@ class DuckDbStore:
                 again = [
                     replace(readings, rolled=False)
                     for readings in present.of(FileTier.READINGS)
-                    if readings.day_ms < file.to_ms and file.from_ms < readings.day_ms + DAY_MS
+                    if readings.day_ms not in present.incomplete
+                    and file.meets(readings.day_ms, readings.day_ms + DAY_MS)
                 ]
-            return present.with_files([file, *again], again)
+            lacking = [file.day_ms] if file.tier is FileTier.READINGS else []
+            return present.with_files([file, *again], again).lacking(lacking)
 
         self._store_layout(change, [lambda: self._files.let_go(file)])
 
@@ -253,6 +317,7 @@ class DuckDbStore:
             last = self._recent.position
 
             def after(at: int) -> list[tuple[int, ReadingBatch]]:
+                self._ready()
                 return self._in_layout(layout, lambda view: duckdb_scans.commits_after(view, at, last))
 
             while commits := await self._submit(self._reading, functools.partial(after, position)):
@@ -280,14 +345,20 @@ class DuckDbStore:
 
     def _query(self, query: Callable[[View], _T]) -> _T:
         """Answer from the newest layout; where a file turns out damaged, from what is left without it."""
+        restarts = 0
         while True:
+            self._ready()
             with self._layouts.held() as layout:
                 used: list[StoreFile] = []
                 try:
                     return self._in_layout(layout, query, used)
                 except duckdb.Error as error:
-                    found = self._damaged(used) if is_damage(error) else []
-                    if not found:
+                    ended = self._note_end(error)
+                    restarts += ended
+                    found = self._damaged(used, error)
+                    present = {file.number for file in self._layouts.current.files}
+                    gone = any(file.number not in present for file in used)  # another reader met it, too
+                    if not (found or gone) and (not ended or restarts > 1):
                         raise
             for file, reason in found:
                 self._writing.submit(self._condemn, file, reason).result()
@@ -325,4 +396,7 @@ class DuckDbStore:
         try:
             return await asyncio.wrap_future(executor.submit(call))
         except duckdb.Error as error:
+            self._note_end(error)
+            raise unavailable(str(self._directory), error) from error
+        except OSError as error:  # of our own handling of files: the disk is as full or broken as DuckDB would find it
             raise unavailable(str(self._directory), error) from error

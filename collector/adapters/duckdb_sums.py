@@ -1,7 +1,7 @@
 """Readings summed up by time: the one definition of a roll-up, when it is written and when it is asked for."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,25 @@ def summed_up(sums: Sums, bucket_ms: int) -> Sums:
         first=sums.first[heads],
         last=sums.last[tails],
         rise=np.add.reduceat(rises, heads),
+    )
+
+
+def added(sums: Sums, late: Sums) -> Sums:
+    """Buckets, and what came late to them; both of one length, in order.
+
+    Where a late reading stands among the others of its bucket nobody knows any more: a bucket that was there keeps its first
+    and last value and its rise.
+    """
+    whole = joined([sums, late])
+    if not len(sums) or not len(late):
+        return whole
+    heads = np.flatnonzero(np.append(True, (np.diff(whole.series) != 0) | (np.diff(whole.begin) != 0)))
+    return replace(
+        whole.chosen(heads),
+        count=np.add.reduceat(whole.count, heads),
+        minimum=np.minimum.reduceat(whole.minimum, heads),
+        maximum=np.maximum.reduceat(whole.maximum, heads),
+        total=np.add.reduceat(whole.total, heads),
     )
 
 

@@ -163,7 +163,7 @@ class DuckDbUpkeep:
         for day in _by_day(layout).values():
             if day[0].day_ms + DAY_MS <= self._horizon_ms(FileTier.READINGS, now_ms):
                 written = self._roll_ups.write(layout, day, layout.next_file, final=True)
-                return self._remove(day, written)
+                return self._remove(day, written, lacking=[day[0].day_ms])
         gone = [
             file
             for file in layout.of(FileTier.EVENTS, FileTier.MINUTES, FileTier.HOURS)
@@ -171,8 +171,8 @@ class DuckDbUpkeep:
         ]
         return self._remove(gone, []) if gone else None
 
-    def _remove(self, gone: Sequence[StoreFile], new: Sequence[StoreFile]) -> Upkeep:
-        self._register(lambda present: present.with_files(gone, new), self._graves(gone))
+    def _remove(self, gone: Sequence[StoreFile], new: Sequence[StoreFile], lacking: Sequence[int] = ()) -> Upkeep:
+        self._register(lambda present: present.with_files(gone, new).lacking(lacking), self._graves(gone))
         return Upkeep(
             expired=sum(file.rows for file in gone),
             bytes_freed=max(sum(file.size for file in gone) - sum(file.size for file in new), 0),

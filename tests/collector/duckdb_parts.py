@@ -26,9 +26,10 @@ def made(
     *,
     recent_readings: int = 20_000_000,
     recent_hours: float = 2.0,
+    memory_mb: int = 64,
     retention: RetentionSettings = RETENTION,
 ) -> DuckDbStore:
-    settings = DuckDbSettings(memory_mb=64, recent_readings=recent_readings, recent_hours=recent_hours)
+    settings = DuckDbSettings(memory_mb=memory_mb, recent_readings=recent_readings, recent_hours=recent_hours)
     return DuckDbStore(directory, clock, settings, retention)
 
 

@@ -11,12 +11,12 @@ import duckdb
 import pytest
 
 from collector.adapters.duckdb_damage import is_damage
-from collector.adapters.duckdb_store import HISTORY, RECENT_FILE
-from collector.store import HOUR_MS, Tier
+from collector.adapters.duckdb_store import HISTORY, RECENT_FILE, DuckDbStore
+from collector.store import HOUR_MS, MINUTE_MS, Tier
 from contracts.errors import DependencyUnavailable
 from runtime.clock import ManualClock
 from tests.collector.duckdb_parts import DAY_MS, add, at, days_of_history, history_files, made, values_of
-from tests.collector.stores import NOW_MS, keep_up
+from tests.collector.stores import NOW_MS, RETENTION, keep_up
 
 Damaging = Callable[[Path], None]
 
@@ -92,6 +92,57 @@ async def test_damage_that_shows_while_a_query_reads_is_met(tmp_path: Path, cloc
         assert [damage.tier for damage in store.damages()] == [Tier.READINGS]
 
 
+async def test_a_file_that_vanishes_costs_its_day_and_no_query(tmp_path: Path, clock: ManualClock) -> None:
+    values = await days_of_history(tmp_path, clock, 3)
+    async with at(tmp_path, clock) as store:
+        history_files(tmp_path)[1].unlink()
+        assert await values_of(store) == values[0] + values[2]
+        assert [damage.reason for damage in store.damages()] == ["the file is missing"]
+        await keep_up(store, clock.now_ms())
+
+
+async def test_files_are_not_condemned_where_duckdb_gave_itself_up(tmp_path: Path) -> None:
+    """A checkpoint that may not make the file longer, as on a full or failing disk, ends a DuckDB with all its files."""
+    program = f"""
+import asyncio, resource, signal
+from pathlib import Path
+from runtime.clock import ManualClock
+from tests.collector.duckdb_parts import add, at, days_of_history, history_files, values_of
+
+async def main():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    directory, clock = Path({str(tmp_path)!r}), ManualClock({NOW_MS})
+    values = await days_of_history(directory, clock, 3)
+    async with at(directory, clock) as store:
+        for seq in range(10, 20):
+            await add(store, seq, [(0, {NOW_MS} + 20_000 * seq + n, hash((seq, n)) / 7) for n in range(20_000)])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+
+        def checkpoint():
+            with store._instance.cursor() as cursor:
+                cursor.execute("CHECKPOINT")
+
+        try:
+            await store._submit(store._writing, checkpoint)
+        except Exception as error:
+            print("checkpoint", type(error).__name__)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        found = await values_of(store)
+        assert found[:1500] == [value for day in values for value in day]
+        assert len(found) == 1500 + 200_000
+        assert store.damages() == ()
+        assert len(history_files(directory)) == 3
+
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    assert out.startswith(b"checkpoint DependencyUnavailable\n")
+
+
 async def test_damage_that_upkeep_meets_stops_it_once(tmp_path: Path, clock: ManualClock) -> None:
     values = await days_of_history(tmp_path, clock, 2)
     async with at(tmp_path, clock) as store:
@@ -103,6 +154,39 @@ async def test_damage_that_upkeep_meets_stops_it_once(tmp_path: Path, clock: Man
         await keep_up(store, clock.now_ms())
         assert await values_of(store) == [-1.0, *values[1]]
         assert len(store.damages()) == 1
+
+
+@pytest.mark.parametrize("lost", ["damaged", "expired"])
+async def test_a_late_reading_is_added_to_roll_ups_whose_readings_are_not_there(
+    tmp_path: Path, clock: ManualClock, lost: str
+) -> None:
+    await days_of_history(tmp_path, clock, 3, a_day=20_000)
+    begin_ms = NOW_MS - 3 * DAY_MS
+    lengths_ms = [HOUR_MS, DAY_MS]
+    if lost == "damaged":
+        zeroed(history_files(tmp_path)[0])
+    else:
+        short = RETENTION.model_copy(update={"readings_days": 6})
+        async with at(tmp_path, clock, retention=short) as store:
+            await keep_up(store, clock.now_ms())
+        assert len(history_files(tmp_path)) < 3
+        lengths_ms.append(MINUTE_MS)  # written only where the readings go: there are 14 in a minute
+    async with at(tmp_path, clock) as store:
+
+        async def counted() -> None:
+            for length_ms in lengths_ms:
+                found = (await store.buckets([0], begin_ms, begin_ms + DAY_MS, length_ms))[0]
+                assert int(found.count.sum()) == 20_000 + late
+                assert float(found.increase.sum()) == 19_999.0
+                assert float(found.minimum.min()) == (0.0 if not late else -1.0)
+
+        for late in range(3):
+            if late:
+                await add(store, 1000 + late, [(0, begin_ms + HOUR_MS + late, -1.0)], live=False)
+                await counted()
+                clock.advance(4 * HOUR_MS)
+                await keep_up(store, clock.now_ms())
+            await counted()
 
 
 @pytest.mark.parametrize("damage", DAMAGINGS)
@@ -227,6 +311,39 @@ async def test_an_older_copy_serves_where_the_newest_is_damaged(tmp_path: Path, 
         assert len(await values_of(store)) > 0
 
 
+@pytest.mark.parametrize("in_doubt", [False, True])
+async def test_a_copy_whose_registration_never_came_is_not_begun_from(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, in_doubt: bool
+) -> None:
+    values = await days_of_history(tmp_path, clock, 2)
+    async with at(tmp_path, clock) as store:
+        await add(store, 9, [(0, clock.now_ms(), -1.0)])
+        clock.advance(3 * HOUR_MS)
+        await store.maintain(clock.now_ms())  # the next commits go to new tables
+        with monkeypatch.context() as patch:
+            # It failed, or a kill came behind the copy, so that nothing after it happened.
+            patch.setattr(DuckDbStore, "_store_layout", killed)
+            store._registration_in_doubt = in_doubt
+            with pytest.raises(DependencyUnavailable, match="killed"):
+                await store.maintain(clock.now_ms())
+    async with at(tmp_path, clock) as store:
+        assert (await values_of(store))[-1] == -1.0
+    gone(tmp_path / RECENT_FILE)
+    async with at(tmp_path, clock) as store:
+        assert await values_of(store) == values[0] + values[1]
+        # The pack is asked for again: no copy claims it.
+        assert list((await store.load_committed())["BR1", "boot"]) == [(1, 2)]
+
+
+def killed(*_: object) -> None:
+    raise duckdb.IOException("killed")
+
+
+async def test_two_copies_are_kept(tmp_path: Path, clock: ManualClock) -> None:
+    await days_of_history(tmp_path, clock, 3)
+    assert len(list((tmp_path / HISTORY).glob("recovery-*"))) == 2
+
+
 async def test_a_file_that_another_process_holds_is_not_taken_for_damaged(tmp_path: Path, clock: ManualClock) -> None:
     values = await days_of_history(tmp_path, clock, 1)
     program = "import duckdb,sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
@@ -261,5 +378,8 @@ def test_what_a_lock_or_a_full_disk_says_is_no_damage() -> None:
     assert not is_damage(duckdb.IOException("IO Error: Could not set lock on file: Conflicting lock is held (PID 4)"))
     assert not is_damage(duckdb.IOException("Could not write: No space left on device"))
     assert not is_damage(duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block"))
+    assert not is_damage(duckdb.IOException('Could not write file "a.duckdb": File too large'))
+    assert not is_damage(duckdb.IOException('Could not read from file "a.duckdb": Input/output error'))
+    assert not is_damage(duckdb.FatalException("database has been invalidated because of a previous fatal error"))
     assert not is_damage(duckdb.CatalogException("Table with name x does not exist"))
     assert is_damage(duckdb.Error("Corrupt database file: computed checksum 1 does not match"))

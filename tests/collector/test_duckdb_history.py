@@ -1,6 +1,7 @@
 """What DuckDB's own layout owes: disk given back, few files, readers beside the upkeep, and series that keep their shelf."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.adapters.duckdb_compaction import Compaction
 from collector.adapters.duckdb_history import HistoryFiles
 from collector.adapters.duckdb_layout import FileTier, Layout, Layouts, StoreFile
 from collector.adapters.duckdb_merging import to_merge
@@ -156,6 +158,55 @@ async def test_upkeep_that_fails_leaves_all_as_it_was_and_succeeds_when_repeated
         await keep_up(store, clock.now_ms())
         assert len(await values_of(store)) == 100
         assert len(history_files(tmp_path)) == 1
+
+
+async def test_a_disk_that_does_not_sync_fails_the_upkeep_as_the_port_says(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(number: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with at(tmp_path, clock) as store:
+        await add(store, 1, [(0, NOW_MS + number, float(number)) for number in range(100)])
+        clock.advance(DAY_MS)
+        await store.maintain(clock.now_ms())  # the next commits go to new tables
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", broken)
+            with pytest.raises(DependencyUnavailable, match="Input/output error"):
+                await store.maintain(clock.now_ms())
+        await keep_up(store, clock.now_ms())
+        assert len(await values_of(store)) == 100
+        assert store.damages() == ()
+
+
+@pytest.mark.parametrize("event", [False, True])
+async def test_a_time_before_1970_is_refused(tmp_path: Path, clock: ManualClock, event: bool) -> None:
+    batch = ReadingBatch.of([(0, NOW_MS, 1.0)] if event else [(0, NOW_MS, 1.0), (0, -5, 1.0)])
+    events = (EventReading(0, -5, "early"),) if event else ()
+    whole = ReadingBatch(batch.series, batch.observed_at_ms, batch.value, batch.live, events)
+    async with at(tmp_path, clock) as store:
+        with pytest.raises(ValueError, match="-5 ms, expected 0"):
+            await store.append(whole, [PackId("BR1", "boot", 1)], [])
+        assert store.position == 0
+        await add(store, 1, [(0, 0, 1.0)])
+        assert await values_of(store) == [1.0]
+
+
+async def test_no_generation_goes_before_all_its_rows_are_in_files(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at(tmp_path, clock) as store:
+        await add(store, 1, [(0, NOW_MS + day * DAY_MS, float(day)) for day in range(3)])
+        clock.advance(4 * DAY_MS)
+        await store.maintain(clock.now_ms())  # the next commits go to new tables
+        days = Compaction._days
+        with monkeypatch.context() as patch:
+            patch.setattr(Compaction, "_days", lambda *args: days(*args)[1:])
+            with pytest.raises(DependencyUnavailable, match=r"2 rows went into files and 0 .* expected 3"):
+                await store.maintain(clock.now_ms())
+        assert await values_of(store) == [0.0, 1.0, 2.0]
+        await keep_up(store, clock.now_ms())
+        assert await values_of(store) == [0.0, 1.0, 2.0]
 
 
 async def test_a_registration_whose_answer_was_lost_is_found_out(

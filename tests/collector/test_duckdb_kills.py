@@ -57,7 +57,7 @@ async def test_killed_again_and_again_while_it_appends_and_keeps_up(tmp_path: Pa
 
 async def nothing_is_lost_or_doubled(directory: Path, told: int) -> None:
     clock = ManualClock(time_of(told) + DAY_MS)
-    async with at(directory, clock, recent_readings=2000, recent_hours=1.0, retention=LONG) as store:
+    async with at(directory, clock, recent_readings=2000, recent_hours=1.0, memory_mb=256, retention=LONG) as store:
         assert store.damages() == ()
         ((low, high),) = (await store.load_committed())["BR1", "boot"]
         assert low == 1

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from collector.adapters.duckdb_instance import Instance
 from collector.adapters.duckdb_recent import RecentReadings
 from collector.adapters.duckdb_store import RECENT_FILE, DuckDbStore
 from collector.settings import DuckDbSettings, RetentionSettings
@@ -20,7 +21,7 @@ from contracts.pack import PackId
 from contracts.readings import ReadingBatch
 from runtime.clock import ManualClock, SystemClock
 from runtime.database import Database
-from tests.collector.duckdb_parts import DAY_MS, add, at
+from tests.collector.duckdb_parts import DAY_MS, add, at, values_of
 from tests.collector.parts import make_collector
 from tests.collector.stores import keep_up
 
@@ -94,6 +95,66 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     assert (await store.audit()).readings == 1
     assert await store.append(ReadingBatch.of([(0, 2000, 1.0)]), [], []) == 2
     await store.close()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_commit_whose_answer_was_lost_is_not_made_twice_though_upkeep_failed_as_well(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    batch = ReadingBatch.of([(0, 2000, 7.0)])
+    async with at(tmp_path, clock) as store:
+        await add(store, 1, [(0, 1000, 1.0)])
+        with monkeypatch.context() as patch:
+            patch.setattr(RecentReadings, "_insert", _insert_commit_then_fail(RecentReadings._insert))
+            with pytest.raises(DependencyUnavailable, match="answer lost"):
+                await store.append(batch, [], [])
+        store._registration_in_doubt = not ended
+        store._ended = ended
+        assert await store.append(batch, [], []) == 2
+        assert await values_of(store) == [1.0, 7.0]
+        assert await store.append(ReadingBatch.of([(0, 3000, 8.0)]), [], []) == 3
+
+
+@pytest.mark.parametrize("first", ["range", "maintain", "append"])
+async def test_a_file_that_could_not_be_opened_again_is_opened_by_whatever_comes_next(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise duckdb.IOException("Cannot open file: Too many open files")
+
+    async with at(tmp_path, clock) as store:
+        await add(store, 1, [(0, 1000, 1.0)])
+        store._ended = True  # as after a fatal error
+        with monkeypatch.context() as patch:
+            patch.setattr(Instance, "open", fail)
+            for _ in range(2):
+                with pytest.raises(DependencyUnavailable, match="Too many open files"):
+                    await store.range(0, 0, 2**60, 10)
+        if first == "maintain":
+            await store.maintain(clock.now_ms())
+        elif first == "append":
+            assert await store.append(ReadingBatch.of([(0, 2000, 2.0)]), [PackId("BR1", "boot", 2)], []) == 2
+        assert (await values_of(store))[0] == 1.0
+
+
+async def test_reads_go_on_though_nothing_can_be_written_and_the_file_not_opened_again(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise duckdb.IOException("Could not write: No space left on device")
+
+    async with at(tmp_path, clock) as store:
+        await add(store, 1, [(0, 1000, 1.0)])
+        with monkeypatch.context() as patch:
+            patch.setattr(RecentReadings, "_insert", full)
+            patch.setattr(Instance, "open", full)
+            for _ in range(3):
+                with pytest.raises(DependencyUnavailable, match="No space left"):
+                    await store.append(ReadingBatch.of([(0, 2000, 2.0)]), [PackId("BR1", "boot", 2)], [])
+                assert await values_of(store) == [1.0]
+                assert not (await store.maintain(clock.now_ms())).more
+        assert await store.append(ReadingBatch.of([(0, 2000, 2.0)]), [PackId("BR1", "boot", 2)], []) == 2
+        assert await values_of(store) == [1.0, 2.0]
 
 
 async def test_its_threads_can_be_told_from_others_and_end_with_it(tmp_path: Path) -> None:
