@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check bench build clean
+.PHONY: demo test trials check bench build clean
 
 build: $(VENV)/.run
 
@@ -15,6 +15,13 @@ demo: $(VENV)/.run
 test: $(VENV)/.test
 	sh tests/debian_packages.sh
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# What the tests do a few times, often and long: kills, and a store that is away for two minutes.
+trials: $(VENV)/.test
+	sh tests/debian_packages.sh
+	KILLS=50 STORE_OUTAGE_S=120 $(BIN)/python -m pytest -n 2 --dist loadfile -o timeout=600 \
+		tests/collector/test_kill_loops.py tests/collector/test_duckdb_kills.py \
+		tests/collector/test_influxdb_kills.py tests/collector/test_influxdb_outage.py $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

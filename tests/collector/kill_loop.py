@@ -132,6 +132,7 @@ class KillLoop:
         self.settings = load_settings(CollectorProcessSettings, self._file)
         self._process: asyncio.subprocess.Process | None = None
         self._life = _Life()
+        self._steps: list[Step | None] = []
 
     async def run(self, kills: int, meddle: Meddle | None = None) -> Tally:
         """Kill the collector so often under load, then let it take in all there is, and count."""
@@ -202,7 +203,7 @@ class KillLoop:
     async def _live_and_die(self) -> None:
         """One life that ends in a kill."""
         chance = self._chance
-        step = chance.choice(list(_STEPS))
+        step = self._deal_step()
         order = Order(
             settings=self._file,
             step=step,
@@ -225,6 +226,12 @@ class KillLoop:
                 self.kills[where] += 1
                 return
             self._refuse_failure()
+
+    def _deal_step(self) -> Step | None:
+        """The next step of a shuffled pack of them, so that a few kills come to each."""
+        if not self._steps:
+            self._steps = self._chance.sample(list(_STEPS), len(_STEPS))
+        return self._steps.pop()
 
     async def _subscribe(self) -> None:
         """A life without load: a broker keeps nothing for a session that never was."""

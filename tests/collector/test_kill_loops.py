@@ -1,4 +1,7 @@
-"""A collector killed again and again under load, and its broker, too: every reading is in the store once."""
+"""A collector killed again and again under load, and its broker, too: every reading is in the store once.
+
+``KILLS`` is how often, 20 where it is not set; `make trials` sets 50.
+"""
 
 import os
 import random
@@ -18,19 +21,21 @@ from tests.loss.branch import until
 TINY: Final[dict[str, Any]] = {"duckdb": {"recent_readings": 3_000, "recent_hours": 0.01}}
 """The store puts its files in order all the time."""
 
+KILLS: Final = int(os.environ.get("KILLS", "20"))
+
 
 @pytest.mark.timeout(300)
-async def test_fifty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
+async def test_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
     """Nothing is sent again that the broker took: what is acknowledged to it is in the store."""
     broker = EmbeddedBroker(tmp_path / "broker", port=free_port(), ack_wait_s=2)
     await broker.start()
     try:
-        tally = await KillLoop(tmp_path / "collector", broker.port, TINY, deaf=True).run(kills=50)
+        tally = await KillLoop(tmp_path / "collector", broker.port, TINY, deaf=True).run(KILLS)
     finally:
         await broker.stop()
     print(tally)
     assert (tally.lost, tally.doubled) == (0, 0)
-    assert sum(tally.kills.values()) == 50
+    assert sum(tally.kills.values()) == KILLS
     assert list((tmp_path / "collector" / "data").rglob("readings-*.duckdb")), "nothing was put in order"
     assert {Step.OPENING, Step.APPENDING, Step.APPENDED, Step.MAINTAINING} <= set(tally.kills), "a step was left out"
 
