@@ -107,7 +107,7 @@ class Generator:
             ):
                 for publisher in self._publishers:
                     publisher.hear()
-                time.sleep(_REST_S)
+                time.sleep(_REST_S)  # a process of one thread: ahead of its rate, or of what is committed
                 continue
             publisher, senders = next(self._bursts)
             self._wait(publisher, MOST_UNDER_WAY)

@@ -15,20 +15,13 @@ from runtime.broker import EmbeddedBroker
 from runtime.process import die_with_parent
 from simulators.ports import free_ports
 from tests.influxdb import InfluxServer, WriteRoute
+from tests.mosquitto import mosquitto_process
 
 ANSWER_S: Final = 300.0
 """Longest wait for a process that was asked something."""
 
-_MOSQUITTO: Final = """\
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence true
-persistence_location {directory}/
-max_inflight_messages 2000
-max_queued_messages 1000000
-user root
-"""
-"""See ``docs/how-to`` on what an operator sets; the queue is long, so that an overload does not overflow it."""
+MOST_QUEUED: Final = 1_000_000
+"""Messages that mosquitto keeps for a session: so many that an overload does not overflow it."""
 
 
 class Process:
@@ -103,7 +96,7 @@ async def broker(kind: str, directory: Path, port: int) -> AsyncIterator[int]:
         finally:
             await server.stop()
     else:
-        async with _mosquitto(directory, port) as pid:
+        async with mosquitto_process(directory, port, most_queued=MOST_QUEUED) as pid:
             yield pid
 
 
@@ -125,37 +118,6 @@ async def store_server(kind: str, directory: Path) -> AsyncIterator[dict[str, An
             yield settings
     finally:
         await asyncio.to_thread(server.stop)
-
-
-@asynccontextmanager
-async def _mosquitto(directory: Path, port: int) -> AsyncIterator[int]:
-    configuration = _configure_mosquitto(directory, port)
-    process = await asyncio.create_subprocess_exec(
-        "/usr/sbin/mosquitto", "-c", str(configuration), stderr=asyncio.subprocess.DEVNULL, preexec_fn=die_with_parent
-    )
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    await writer.wait_closed()
-                    break
-        yield process.pid
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-def _configure_mosquitto(directory: Path, port: int) -> Path:
-    directory.mkdir(parents=True)
-    configuration = directory / "mosquitto.conf"
-    configuration.write_text(_MOSQUITTO.format(port=port, directory=directory))
-    return configuration
 
 
 def cpu_s(pid: int) -> float:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from runtime.messages import Message
 
@@ -39,9 +39,14 @@ _LONGEST_HEAD: Final = 5
 _MOST_TOPICS: Final = 100_000
 
 
+PRIVATE_FIELDS: Final = ("_ping_t", "_sock")
+"""Fields of it, likewise."""
+
+
 def _is_possible(client: type[paho.Client]) -> bool:
     methods = {name: getattr(client, name, None) for name in PRIVATE}
-    return all(
+    fields = vars(client(CallbackAPIVersion.VERSION2))
+    return all(name in fields for name in PRIVATE_FIELDS) and all(
         method is not None and tuple(inspect.signature(method).parameters) == PRIVATE[name]
         for name, method in methods.items()
     )

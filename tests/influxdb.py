@@ -75,7 +75,7 @@ class InfluxServer:
             assert self._process is not None
             assert self._process.poll() is None, (self._directory / "influxd.log").read_text()[-2000:]
             assert time.monotonic() < end, "influxd does not answer"
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two questions, up to _WAIT_S
 
     def begin(self) -> None:
         """Start it and do not wait."""

@@ -70,7 +70,7 @@ def victoria_metrics(directory: Path, port: int) -> Iterator[VictoriaMetrics]:
         while not server.answers():
             assert process.poll() is None, (directory / "log").read_text()[-2000:]
             assert time.monotonic() < end, "victoria-metrics does not answer"
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two questions, up to _WAIT_S
         yield server
     finally:
         process.kill()

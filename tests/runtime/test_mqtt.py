@@ -51,44 +51,33 @@ def another_paho(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.mqtt.POSSIBLE", False)
 
 
+@pytest.mark.parametrize(
+    ("limit", "limit_bytes", "count", "payload_bytes", "most_at_once"),
+    [(10, 2**30, 20, 2, 10), (1000, 1000, 4, 900, 2)],  # of bytes one beyond the bound at most
+)
 async def test_with_another_paho_what_overflows_the_inbox_is_asked_for_again(
-    broker: BrokerSettings, another_paho: None
+    limit: int,
+    limit_bytes: int,
+    count: int,
+    payload_bytes: int,
+    most_at_once: int,
+    broker: BrokerSettings,
+    another_paho: None,
 ) -> None:
-    listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"], inbox_limit=10)
-    listener.start()
-    await listener.wait_connected(10)
+    listener = MqttClient(
+        broker, "listener", clean_session=False, subscriptions=["t"], inbox_limit=limit, inbox_bytes=limit_bytes
+    )
     sender = MqttClient(broker, "sender")
-    sender.start()
-    await sender.wait_connected(10)
-    for number in range(20):
-        await asyncio.wait_for(sender.publish("t", str(number).encode()), 10)
+    for client in (listener, sender):
+        client.start()
+        await client.wait_connected(10)
+    for number in range(count):
+        await asyncio.wait_for(sender.publish("t", bytes([number]) * payload_bytes), 10)
     seen: set[bytes] = set()
     async with asyncio.timeout(60):
-        while len(seen) < 20:
+        while len(seen) < count:
             messages = await listener.receive(100)
-            seen.update(message.payload for message in messages)
-            listener.acknowledge(messages)
-            await asyncio.sleep(0.01)
-    await sender.stop()
-    await listener.stop()
-
-
-async def test_with_another_paho_what_has_more_bytes_than_the_inbox_may_hold_is_asked_for_again(
-    broker: BrokerSettings, another_paho: None
-) -> None:
-    listener = MqttClient(broker, "listener", clean_session=False, subscriptions=["t"], inbox_bytes=1000)
-    listener.start()
-    await listener.wait_connected(10)
-    sender = MqttClient(broker, "sender")
-    sender.start()
-    await sender.wait_connected(10)
-    for number in range(4):
-        await asyncio.wait_for(sender.publish("t", bytes([number]) * 900), 10)
-    seen: set[bytes] = set()
-    async with asyncio.timeout(60):
-        while len(seen) < 4:
-            messages = await listener.receive(100)
-            assert len(messages) <= 2, "one beyond the bound at most"
+            assert len(messages) <= most_at_once
             seen.update(message.payload for message in messages)
             listener.acknowledge(messages)
             await asyncio.sleep(0.01)

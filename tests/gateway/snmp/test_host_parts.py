@@ -267,8 +267,8 @@ def test_a_rate_is_what_went_through(start: int, grown: int, elapsed_s: int) -> 
     [
         ("kiosk.exe", b"Kiosk.exe\0", b"", True),
         ("kiosk.exe", b"kiosk", b"", False),
-        ("/opt/kiosk/bin/kiosk", b"kiosk", b"/opt/kiosk/bin/kiosk", True),
-        ("/opt/kiosk/bin/kiosk", b"kiosk", b"/usr/bin/kiosk", False),
+        ("/kiosk/bin/kiosk", b"kiosk", b"/kiosk/bin/kiosk", True),
+        ("/kiosk/bin/kiosk", b"kiosk", b"/usr/bin/kiosk", False),
         ("C:\\Kiosk\\kiosk.exe", b"kiosk.exe", b"C:\\Kiosk\\", True),
         ("kiosk-browser-main", b"kiosk-browser-m", b"", True),
         ("kiosk", b"", b"", False),
